@@ -1,0 +1,1 @@
+"""The measures of the field, as functions and as torchmetrics objects."""

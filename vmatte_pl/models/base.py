@@ -1,0 +1,56 @@
+"""What every matting network obeys, and the one way to freeze it."""
+
+from typing import Any, Self, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+State: TypeAlias = Any
+"""What the next chunk of the same video needs: tensors in tuples, lists or dicts; None at a video's start."""
+
+
+class MattingNetwork(nn.Module):
+    """Frames in, alpha out: the call that training, testing, streaming and export share.
+
+    A backbone, a boosted network and an ensemble all are one, so each can take another's place. Feeding a
+    video in chunks of any length and passing ``state`` along gives the same alphas as feeding it whole.
+
+    Shape:
+        - frames: (B, T, 3, H, W) float RGB in [0, 1], any H and W.
+        - state: None at the start of a video, later what the call before returned.
+        - alpha: (B, T, 1, H, W) float in [0, 1].
+    """
+
+    def forward(self, frames: Tensor, state: State = None) -> tuple[Tensor, State]:
+        """Return the frames' alpha and the state for the frames that follow."""
+        raise NotImplementedError
+
+    def __call__(self, frames: Tensor, state: State = None, **inputs: Tensor) -> tuple[Tensor, State]:
+        """Call ``forward``; ``inputs`` are the further inputs that some networks take, such as a trimap."""
+        result: tuple[Tensor, State] = super().__call__(frames, state, **inputs)
+        return result
+
+
+class Frozen(MattingNetwork):
+    """A network that can no longer change: no gradients, no dropout, no drift of running statistics.
+
+    ``train()`` leaves it in eval mode. Its outputs are ordinary tensors (``no_grad``, not ``inference_mode``),
+    so a network trained on top may save them for its backward pass.
+
+    Args:
+        network: The network to freeze, in place.
+    """
+
+    def __init__(self, network: MattingNetwork) -> None:
+        super().__init__()
+        self.network = network.requires_grad_(False)
+        self.eval()
+
+    def train(self, mode: bool = True) -> Self:
+        """Stay in eval mode, whatever ``mode`` the network around it is set to."""
+        return super().train(False)
+
+    @torch.no_grad()
+    def forward(self, frames: Tensor, state: State = None, **inputs: Tensor) -> tuple[Tensor, State]:
+        """Run the network without autograd."""
+        return self.network(frames, state, **inputs)
