@@ -34,8 +34,8 @@ class MattingNetwork(nn.Module):
 class Frozen(MattingNetwork):
     """A network that can no longer change: no gradients, no dropout, no drift of running statistics.
 
-    ``train()`` leaves it in eval mode. Its outputs are ordinary tensors (``no_grad``, not ``inference_mode``),
-    so a network trained on top may save them for its backward pass.
+    ``train()`` leaves it in eval mode. Its outputs are made under ``no_grad``, not
+    ``inference_mode``, so that a network trained on top may save them for its backward pass.
 
     Args:
         network: The network to freeze, in place.
