@@ -25,7 +25,8 @@ class Transformer(nn.Module):
             - tokens, output: (N, S, C), laid out as ``pyramid`` says.
         """
         levels = [
-            embedding.expand(h * w, -1) for embedding, (h, w) in zip(self.level_embed, pyramid.sizes, strict=True)
+            embedding.expand(h * w, -1)
+            for embedding, (h, w) in zip(self.level_embed, pyramid.sizes, strict=True)
         ]
         position = pyramid.position + torch.cat(levels)
         for layer in self.encoder.layers:
@@ -65,7 +66,7 @@ class _EncoderLayer(nn.Module):
     def forward(self, tokens: Tensor, position: Tensor, pyramid: Pyramid) -> Tensor:
         looked = self.self_attn(tokens + position, pyramid.references, tokens, pyramid)
         tokens = self.norm1(tokens + looked)
-        encoded: Tensor = self.norm2(tokens + self.linear2(F.relu(self.linear1(tokens))))
+        encoded: Tensor = self.norm2(tokens + self.linear2(F.relu(self.linear1(tokens), inplace=True)))
         return encoded
 
 
@@ -88,5 +89,5 @@ class _DecoderLayer(nn.Module):
         clips = torch.unflatten(looked, 0, tokens.shape[:2])
         over_time = (self.time_attention_weights(clips).softmax(1) * clips).sum(1, keepdim=True)
         target = self.norm1(target + (clips + over_time).flatten(0, 1))
-        decoded: Tensor = self.norm3(target + self.linear2(F.relu(self.linear1(target))))
+        decoded: Tensor = self.norm3(target + self.linear2(F.relu(self.linear1(target), inplace=True)))
         return decoded
