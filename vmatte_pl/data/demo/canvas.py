@@ -132,9 +132,7 @@ class Canvas:
         slope_x = cv2.Sobel(height, cv2.CV_32F, 1, 0, scale=volume / 8)
         slope_y = cv2.Sobel(height, cv2.CV_32F, 0, 1, scale=volume / 8)
         towards = self.light.towards
-        lit = np.clip(
-            0.62 - 1.5 * (towards[0] * slope_x + towards[1] * slope_y) + 0.35 * (height - 0.6), 0.0, 1.25
-        )
+        lit = np.clip(0.62 - 1.5 * (towards[0] * slope_x + towards[1] * slope_y) + 0.35 * (height - 0.6), 0.0, 1.25)
         dark = self.light.dark[:, None, None]
         colour = np.stack(cv2.split(colour)) * (dark + lit * (self.light.bright[:, None, None] - dark))
         if shadow:

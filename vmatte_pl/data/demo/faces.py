@@ -29,13 +29,9 @@ class Face:
         hat_tile: Texture of a hat.
     """
 
-    def __init__(
-        self, rng: Generator, split: str, head: float, skin: Array, hair: Hair, hat_tile: Array
-    ) -> None:
+    def __init__(self, rng: Generator, split: str, head: float, skin: Array, hair: Hair, hat_tile: Array) -> None:
         self.head, self.skin, self.hair, self.hat_tile = head, skin, hair, hat_tile
-        self.hat = (
-            pick(rng, split, HATS, UNSEEN_HATS) if hair.style not in ("afro", "spiky", "bun") else "none"
-        )
+        self.hat = pick(rng, split, HATS, UNSEEN_HATS) if hair.style not in ("afro", "spiky", "bun") else "none"
         jaw, width = rng.uniform(0.85, 1.15), rng.uniform(0.94, 1.08)
         half = ((0.0, -0.5), (0.2, -0.46), (0.32, -0.3), (0.36, -0.08), (0.345, 0.1), (0.3 * jaw, 0.28))
         self.profile = points(*half, (0.2 * jaw, 0.42), (0.08 * jaw, 0.49)) * np.array([width, 1], np.float32)
@@ -46,9 +42,7 @@ class Face:
         self.mouth = Wobble(rng, 1.0, 1.0, 3.0)
         self.lips = np.clip(skin.mean((0, 1)) * np.array([0.95, 0.62, 0.6], np.float32), 0, 1)
         self.brow = hair.tones[0] * 0.8
-        self.eye = np.array(
-            [(0.16, 0.1, 0.07), (0.2, 0.3, 0.36), (0.1, 0.08, 0.07)][int(rng.integers(3))], np.float32
-        )
+        self.eye = np.array([(0.16, 0.1, 0.07), (0.2, 0.3, 0.36), (0.1, 0.08, 0.07)][int(rng.integers(3))], np.float32)
 
     def paint(self, canvas: Canvas, centre: Array, tilt: float, gaze: float, drag: float, t: float) -> None:
         """Paint the head over the neck; ``gaze`` is its yaw in radians, ``drag`` how far the hair lags behind."""
@@ -116,9 +110,7 @@ class Face:
 
     def _beard(self, canvas: Canvas, put: _Put, centre: Array, tilt: float, gaze: float) -> None:
         s = 0.2 * np.sin(gaze)
-        chin = points(
-            (-0.34, 0.05), (-0.3, 0.3), (-0.17, 0.5), (0, 0.55), (0.17, 0.5), (0.3, 0.3), (0.34, 0.05)
-        )
+        chin = points((-0.34, 0.05), (-0.3, 0.3), (-0.17, 0.5), (0, 0.55), (0.17, 0.5), (0.3, 0.3), (0.34, 0.05))
         upper = points((0.24, 0.2), (0.1 + s, 0.22), (s, 0.21), (s - 0.1, 0.22), (-0.24, 0.2))
         canvas.paint(
             [Piece(put(rounded(np.concatenate([chin, upper]))), centre, tilt)],
@@ -157,12 +149,8 @@ class Face:
         )
         if self.hat == "beanie":
             cuff = points((-0.43, -0.32), (0, -0.38), (0.43, -0.32), (0.43, -0.16), (0, -0.2), (-0.43, -0.16))
-            canvas.paint(
-                [Piece(put(rounded(cuff)), put(cuff[:1])[0], tilt + 0.4)], self.hat_tile * 0.85, 0.06 * h, 0.2
-            )
-            canvas.paint(
-                [Piece(put(ellipse(points((0, -0.7))[0], 0.09, 0.09)), centre, 0.7)], self.hat_tile, 0.06 * h
-            )
+            canvas.paint([Piece(put(rounded(cuff)), put(cuff[:1])[0], tilt + 0.4)], self.hat_tile * 0.85, 0.06 * h, 0.2)
+            canvas.paint([Piece(put(ellipse(points((0, -0.7))[0], 0.09, 0.09)), centre, 0.7)], self.hat_tile, 0.06 * h)
         else:
             wide = 0.34 if self.hat == "cap" else 0.72
             rim = ellipse(points((shift * (1.5 if self.hat == "cap" else 0.2), -0.22))[0], wide, 0.075)

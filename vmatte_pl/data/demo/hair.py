@@ -49,9 +49,7 @@ class Hair:
         self.phase = rng.uniform(0, 2 * np.pi, (2, count)).astype(np.float32)
         self.stray = rng.normal(0, 1, count).astype(np.float32)
         self.wind = Wobble(rng, 0.5 if style != "windswept" else 0.9, 0.4, 1.6)
-        self.breeze = float(rng.normal(0, 0.12)) + (
-            float(rng.choice([-0.7, 0.7])) if style == "windswept" else 0
-        )
+        self.breeze = float(rng.normal(0, 0.12)) + (float(rng.choice([-0.7, 0.7])) if style == "windswept" else 0)
         tone = tile.mean((0, 1))
         self.tones = [tone * 0.6, tone * 0.95, np.clip(tone * 1.4 + 0.04, 0, 1)]
         self.rough = rng.normal(0, 1, 40).astype(np.float32)
@@ -67,9 +65,7 @@ class Hair:
             sway = (drag + self.breeze + 0.25 * self.wind(t)) * length
             mass = points((0, -0.5), (0.3, -0.42), (width, -0.05), (width + 0.02 + sway * 0.4, length * 0.45))
             left = points((-width - 0.02 + sway * 0.4, length * 0.45), (-width, -0.05), (-0.3, -0.42))
-            ends = points(
-                (width * 0.7 + sway, length * 0.78), (sway, length * 0.7), (sway - width * 0.7, length * 0.8)
-            )
+            ends = points((width * 0.7 + sway, length * 0.78), (sway, length * 0.7), (sway - width * 0.7, length * 0.8))
             outline = rounded(np.concatenate([mass, ends, left]))
             canvas.paint([Piece(centre + turned(outline * h, tilt), centre, tilt)], self.tile, 0.14 * h, 0.1)
         if self.style == "ponytail":
@@ -83,12 +79,8 @@ class Hair:
         if self.style == "bald":
             return
         h = self.head
-        canvas.paint(
-            [Piece(centre + turned(self._cap(gaze) * h, tilt), centre, tilt)], self.tile, 0.12 * h, 0.25
-        )
-        canvas.strands(
-            self._paths(centre, tilt, drag, t), self.tones, thickness=2 if self.style == "locks" else 1
-        )
+        canvas.paint([Piece(centre + turned(self._cap(gaze) * h, tilt), centre, tilt)], self.tile, 0.12 * h, 0.25)
+        canvas.strands(self._paths(centre, tilt, drag, t), self.tones, thickness=2 if self.style == "locks" else 1)
 
     def _cap(self, gaze: float) -> Array:
         """Outline of the hair on the skull, with the hairline over the forehead, in heads."""
@@ -119,12 +111,7 @@ class Hair:
         side = np.sign(self.angle)[:, None]
         x = root[:, :1] + out[:, :1] * self.lift * length * 0.5 * tau + side * 0.09 * flow * heavy
         y = root[:, 1:] + out[:, 1:] * self.lift * length * 0.5 * tau * (1 - 0.3 * tau * heavy)
-        x = (
-            x
-            + sway[:, None] * length * tau**1.7
-            + 0.035 * self.stray[:, None] * tau * (0.4 + length)
-            + curl * tau
-        )
+        x = x + sway[:, None] * length * tau**1.7 + 0.035 * self.stray[:, None] * tau * (0.4 + length) + curl * tau
         y = y + heavy * length * tau**1.3 + curl * 0.5 * tau
         if self.style in _HANGING:  # over the ears and not across the face
             x = np.where(np.abs(x) < 0.36, side * (0.36 + 0.1 * (np.abs(x) - 0.36)), x) * (tau > 0.25) + x * (

@@ -31,9 +31,7 @@ class Person:
         lively: How much they move; 1 is usual.
     """
 
-    def __init__(
-        self, rng: Generator, split: str, place: tuple[float, float], head: float, lively: float
-    ) -> None:
+    def __init__(self, rng: Generator, split: str, place: tuple[float, float], head: float, lively: float) -> None:
         self.place, self.head = points(place)[0], head
         self.motion = Motion(rng, pick(rng, split, ACTIONS, UNSEEN_ACTIONS), lively)
         self.girth = float(rng.uniform(0.85, 1.3))
@@ -47,16 +45,12 @@ class Person:
             return textures.cloth(rng, pick(rng, split, CLOTHS, UNSEEN_CLOTHS), head)
 
         self.cloth, self.inner, self.trousers, self.extra = cloth(), cloth(), cloth(), cloth()
-        self.shoe = textures.scaled(
-            np.full((textures.TILE, textures.TILE, 3), textures.cloth_colour(rng)), head
-        )
+        self.shoe = textures.scaled(np.full((textures.TILE, textures.TILE, 3), textures.cloth_colour(rng)), head)
         self.top = pick(rng, split, TOPS, UNSEEN_TOPS)
         self.bottom = str(rng.choice(BOTTOMS))
         self.scarf = bool(rng.random() < 0.2)
         self.logo = (
-            rounded(rng.normal(0, 0.2, (6, 2)).astype(np.float32) + points((0, 0.75)))
-            if rng.random() < 0.4
-            else None
+            rounded(rng.normal(0, 0.2, (6, 2)).astype(np.float32) + points((0, 0.75))) if rng.random() < 0.4 else None
         )
         self.prop = pick(rng, split, PROPS, UNSEEN_PROPS)
         self.prop_hand = int(rng.integers(2))
@@ -103,9 +97,7 @@ class Person:
             x = np.linspace(1, -1, 7)
             sway = 0.5 * drag + self.hem[0](t)
             ruffle = np.array([self.hem[k % 5](t + 0.1 * k) for k in range(7)])
-            bottom = np.stack(
-                [x * base * flare + sway + 0.6 * ruffle, long + 0.12 * np.cos(9 * x) + ruffle], 1
-            )
+            bottom = np.stack([x * base * flare + sway + 0.6 * ruffle, long + 0.12 * np.cos(9 * x) + ruffle], 1)
             half = len(outline) // 2
             outline = np.concatenate([outline[: half - 2], bottom.astype(np.float32), outline[half + 3 :]])
         body = [Piece(neck + turned(outline * h, angle), neck, angle)]
@@ -124,13 +116,9 @@ class Person:
             canvas.paint([Piece(put(pocket), neck, angle)], self.cloth * 0.9, 0.06 * h, 0.3)
         elif self.top == "long":
             for y in np.arange(0.25, 2.4, 0.36):
-                canvas.flat(
-                    put(ellipse(points((0, y))[0], 0.035, 0.035, n=10)), self.extra.mean((0, 1)) * 0.7, 0.9
-                )
+                canvas.flat(put(ellipse(points((0, y))[0], 0.035, 0.035, n=10)), self.extra.mean((0, 1)) * 0.7, 0.9)
 
-    def _open_front(
-        self, canvas: Canvas, neck: Array, outline: Array, angle: float, gap: float, shift: Array
-    ) -> None:
+    def _open_front(self, canvas: Canvas, neck: Array, outline: Array, angle: float, gap: float, shift: Array) -> None:
         """The two halves of a jacket over the shirt, with lapels."""
         for side in (-1, 1):
             edge = shift[0, 0] + side * gap
@@ -162,9 +150,7 @@ class Person:
         cut = points((-0.27, -0.1), (-0.2, deep * 0.6), (0, deep), (0.2, deep * 0.6), (0.27, -0.1)) + points(
             (0.12 * np.sin(pose.yaw), 0)
         )
-        throat = capsule(
-            centre + points((0, 0.3 * h))[0], neck + points((0, 0.02 * h))[0], 0.235 * h, 0.25 * h
-        )
+        throat = capsule(centre + points((0, 0.3 * h))[0], neck + points((0, 0.02 * h))[0], 0.235 * h, 0.25 * h)
         canvas.paint(
             [Piece(throat, neck, angle), Piece(neck + turned(rounded(cut) * h, angle), neck, angle)],
             self.skin * 0.9,
@@ -185,14 +171,10 @@ class Person:
                 (neck + turned(strands * h, angle)).reshape(-1, 2, 2).astype(np.float32),
                 [self.extra.mean((0, 1)) * 0.8],
             )
-            canvas.paint(
-                [Piece(neck + turned(rounded(loop) * h, angle), neck, angle + 0.9)], self.extra, 0.12 * h
-            )
+            canvas.paint([Piece(neck + turned(rounded(loop) * h, angle), neck, angle + 0.9)], self.extra, 0.12 * h)
         elif self.top in ("jacket", "coat", "long", "hoodie"):
             for side in (-1, 1):
-                collar = points(
-                    (side * 0.3, -0.2), (side * 0.05, 0.12), (side * 0.2, 0.3), (side * 0.44, 0.02)
-                )
+                collar = points((side * 0.3, -0.2), (side * 0.05, 0.12), (side * 0.2, 0.3), (side * 0.44, 0.02))
                 canvas.paint(
                     [Piece(neck + turned(rounded(collar) * h, angle), neck, angle + side)],
                     self.cloth * 0.95,
@@ -247,9 +229,7 @@ class Person:
             pieces.append(Piece(capsule(root, tip, 0.045 * h, 0.034 * h), wrist, angle))
         thumb = palm + turned(points((-sign * 0.12, -0.03)) * h, angle)[0]
         pieces.append(
-            Piece(
-                capsule(thumb, thumb + down(angle - sign * 0.75, 0.22 * h), 0.05 * h, 0.038 * h), wrist, angle
-            )
+            Piece(capsule(thumb, thumb + down(angle - sign * 0.75, 0.22 * h), 0.05 * h, 0.038 * h), wrist, angle)
         )
         canvas.paint(pieces, self.skin, 0.07 * h, 0.25)
 
@@ -336,6 +316,4 @@ class Person:
             skirt = np.concatenate(
                 [points((-self.waist * turn, 1.5), (self.waist * turn, 1.5)), bottom.astype(np.float32)]
             )
-            canvas.paint(
-                [Piece(neck + turned(skirt * h, -pose.lean), neck, -pose.lean)], self.trousers, 0.25 * h
-            )
+            canvas.paint([Piece(neck + turned(skirt * h, -pose.lean), neck, -pose.lean)], self.trousers, 0.25 * h)

@@ -77,9 +77,7 @@ class Stage:
         grain = 1 + rough * pink(self.rng, textures.TILE, textures.TILE, 1.0, stretch)
         return np.clip(colour * grain[..., None], 0, 1).astype(np.float32)
 
-    def box(
-        self, canvas: Canvas, x: float, y: float, w: float, h: float, tile: Array, volume: float = 0.01
-    ) -> None:
+    def box(self, canvas: Canvas, x: float, y: float, w: float, h: float, tile: Array, volume: float = 0.01) -> None:
         """A box seen from the front."""
         corners = points((x, y), (x + w, y), (x + w, y + h), (x, y + h)) * self.height
         canvas.paint([Piece(corners, corners[0])], tile, volume * self.height, 0.25)
@@ -154,9 +152,7 @@ def forest(s: Stage) -> None:
         layer = s.canvas()
         for _ in range(int(r.integers(2, 5))):
             x = r.uniform(0, s.wide)
-            bark = s.plain(
-                hsv(r.uniform(0.05, 0.12), r.uniform(0.2, 0.5), r.uniform(0.15, 0.45)), 0.3, (5, 1)
-            )
+            bark = s.plain(hsv(r.uniform(0.05, 0.12), r.uniform(0.2, 0.5), r.uniform(0.15, 0.45)), 0.3, (5, 1))
             trunk = points((x, -0.1), (x + r.uniform(-0.15, 0.15), 1.5)) * s.height
             width = 0.05 * near * s.height * r.uniform(0.6, 1.4)
             layer_piece = Piece(capsule(trunk[0], trunk[1], width * 0.7, width * 1.3), trunk[0])
@@ -289,9 +285,7 @@ def shore(s: Stage) -> None:
     _clouds(s, r.uniform(0.0, 0.6))
     water = hsv(r.uniform(0.45, 0.62), r.uniform(0.3, 0.7), r.uniform(0.25, 0.6))
     cover = (
-        (np.arange(s.height) > r.uniform(0.45, 0.65) * s.height)
-        .astype(np.float32)[:, None, None]
-        .repeat(s.width, 1)
+        (np.arange(s.height) > r.uniform(0.45, 0.65) * s.height).astype(np.float32)[:, None, None].repeat(s.width, 1)
     )
     for near, drift in ((0.3, 0.05), (0.6, -0.08)):
         texture = np.clip(water * (1 + 0.22 * s.noise(0.9, (0.35, 3.0)))[..., None], 0, 1)
@@ -321,9 +315,7 @@ UNSEEN = {"valid": ("curtain", "tiles"), "test": ("library", "shore", "tiles")}
 def _window(s: Stage, canvas: Canvas, x: float, y: float) -> None:
     w, h = s.rng.uniform(0.4, 0.8), s.rng.uniform(0.45, 0.7)
     view = s.plain(hsv(s.rng.uniform(0.2, 0.6), 0.25, 0.95), 0.25)
-    s.box(
-        canvas, x - 0.03, y - 0.03, w + 0.06, h + 0.06, s.plain(hsv(0.1, 0.1, s.rng.uniform(0.3, 0.95)), 0.04)
-    )
+    s.box(canvas, x - 0.03, y - 0.03, w + 0.06, h + 0.06, s.plain(hsv(0.1, 0.1, s.rng.uniform(0.3, 0.95)), 0.04))
     s.box(canvas, x, y, w, h, cv2.GaussianBlur(view, (0, 0), 4), 0.002)
     for k in range(1, int(s.rng.integers(2, 4))):
         s.box(canvas, x + w * k / 3, y, 0.02, h, s.plain(hsv(0.1, 0.08, 0.8), 0.04))
@@ -366,12 +358,10 @@ def _sofa(s: Stage, canvas: Canvas, x: float, y: float) -> None:
         (0.02, 0.08, w - 0.04, 0.4),
     ):
         left, top, wide, tall = part
-        corners = points(
-            (left, top), (left + wide, top), (left + wide, top + tall), (left, top + tall)
-        ) + points((x, y))
-        canvas.paint(
-            [Piece(rounded(corners * s.height, 8), corners[0] * s.height)], tile, 0.05 * s.height, 0.3
+        corners = points((left, top), (left + wide, top), (left + wide, top + tall), (left, top + tall)) + points(
+            (x, y)
         )
+        canvas.paint([Piece(rounded(corners * s.height, 8), corners[0] * s.height)], tile, 0.05 * s.height, 0.3)
     for _ in range(int(s.rng.integers(0, 3))):
         centre = points((x + s.rng.uniform(0.1, w - 0.1), y - 0.05))[0] * s.height
         pillow = rounded(centre + points((-1, -1), (1, -0.9), (0.9, 1), (-1, 0.9)) * 0.1 * s.height)
@@ -389,11 +379,7 @@ def _lamp(s: Stage, canvas: Canvas, x: float, y: float) -> None:
     for k in range(8, 0, -1):
         canvas.flat(ellipse(top, 0.035 * k * s.height, 0.035 * k * s.height), glow, 0.035)
     shade = (
-        mirrored(
-            points((0.06, -0.09), (0.08, -0.08), (0.13, 0.07), (0.11, 0.09))
-            * s.rng.uniform(0.6, 1.2)
-            * s.height
-        )
+        mirrored(points((0.06, -0.09), (0.08, -0.08), (0.13, 0.07), (0.11, 0.09)) * s.rng.uniform(0.6, 1.2) * s.height)
         + top
     )
     canvas.flat(shade, glow, 0.95)
@@ -440,9 +426,7 @@ def _post(s: Stage, canvas: Canvas, x: float, y: float) -> None:
         points((x + s.rng.normal(0, 0.02), y - s.rng.uniform(0.25, 0.7)))[0] * h,
     )
     width = s.rng.uniform(0.008, 0.045) * h
-    tile = s.plain(
-        cloth_colour(s.rng) if s.rng.random() < 0.5 else textures.along(textures.SKIN, s.rng), 0.12, (4, 1)
-    )
+    tile = s.plain(cloth_colour(s.rng) if s.rng.random() < 0.5 else textures.along(textures.SKIN, s.rng), 0.12, (4, 1))
     canvas.paint([Piece(capsule(top, foot, width, width), top)], tile, width)
     kind = s.rng.random()
     if kind < 0.35:
@@ -484,9 +468,7 @@ def _tree(s: Stage, canvas: Canvas, x: float, y: float) -> None:
     for _ in range(90):
         place = top + (s.rng.normal(0, 0.55, 2) * size).astype(np.float32)
         bright = 0.35 - 0.2 * (place[1] - top[1]) / size + s.rng.normal(0, 0.08)
-        leaf = ellipse(
-            place, size * s.rng.uniform(0.06, 0.16), size * s.rng.uniform(0.1, 0.22), s.rng.uniform(0, 3), 7
-        )
+        leaf = ellipse(place, size * s.rng.uniform(0.06, 0.16), size * s.rng.uniform(0.1, 0.22), s.rng.uniform(0, 3), 7)
         canvas.flat(
             leaf,
             hsv(hue + s.rng.normal(0, 0.02), s.rng.uniform(0.35, 0.7), float(np.clip(bright, 0.08, 0.8))),
@@ -505,9 +487,7 @@ def _house(s: Stage, canvas: Canvas, x: float, top: float, width: float, haze: A
         for k in range(columns):
             left = x + width * (k + 0.5) / columns - pane / 2
             bright = glass * s.rng.uniform(0.6, 1.5) if s.rng.random() < 0.85 else hsv(0.12, 0.5, 0.9)
-            corners = points(
-                (left, row), (left + pane, row), (left + pane, row + rows * 0.6), (left, row + rows * 0.6)
-            )
+            corners = points((left, row), (left + pane, row), (left + pane, row + rows * 0.6), (left, row + rows * 0.6))
             canvas.flat(corners * s.height, wall * 0.75)
             canvas.flat((corners * 0.9 + corners.mean(0) * 0.1) * s.height, bright + (haze - bright) * fog)
 
@@ -527,9 +507,7 @@ def _car(s: Stage, canvas: Canvas, x: float, y: float) -> None:
     )
     where = points((x, y))[0] * s.height
     canvas.paint([Piece(rounded(body * size * 0.5 * s.height) + where, where)], paint, 0.04 * s.height)
-    cabin = (
-        points((-0.42, -0.37), (-0.26, -0.56), (0.3, -0.56), (0.48, -0.37)) * size * 0.5 * s.height + where
-    )
+    cabin = points((-0.42, -0.37), (-0.26, -0.56), (0.3, -0.56), (0.48, -0.37)) * size * 0.5 * s.height + where
     canvas.flat(cabin, hsv(0.58, 0.3, 0.25))
     for k in (-0.58, 0.58):
         canvas.flat(

@@ -155,9 +155,7 @@ def skin(rng: Generator, head: float) -> Array:
     """A seamless tile of skin of one tone, with a little blush and grain."""
     tone = along(SKIN, rng)
     blush = np.array([0.5, -0.6, -0.4], np.float32) * 0.05
-    tile = tone * (
-        1 + 0.035 * pink(rng, TILE, TILE, 1.1)[..., None] + blush * pink(rng, TILE, TILE, 1.6)[..., None]
-    )
+    tile = tone * (1 + 0.035 * pink(rng, TILE, TILE, 1.1)[..., None] + blush * pink(rng, TILE, TILE, 1.6)[..., None])
     return scaled(tile, head)
 
 

@@ -82,9 +82,7 @@ def render_background(split: str, index: int, recipe: Recipe = FULL) -> Bytes:
     return grounds.ground(rng, split, frames, recipe.height, recipe.width, footage.FPS)
 
 
-def demo_footage(
-    cache: Path | None = None, recipe: Recipe = FULL, workers: int | None = None
-) -> tuple[Path, Path]:
+def demo_footage(cache: Path | None = None, recipe: Recipe = FULL, workers: int | None = None) -> tuple[Path, Path]:
     """Return the demo's footage, rendering it first if it is not there yet.
 
     Foregrounds come in VideoMatte240K's layout ``{train,valid,test}/{fgr,pha}/<0000>/<00000>.jpg``;
@@ -147,9 +145,7 @@ def _render_all(part: Path, items: list[_Item], recipe: Recipe, workers: int) ->
             yield _render(part, item, recipe)
         return
     # Forking a process that has run torch can hang, hence fresh ones.
-    with ProcessPoolExecutor(
-        workers, get_context("spawn"), initializer=cv2.setNumThreads, initargs=(1,)
-    ) as pool:
+    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=cv2.setNumThreads, initargs=(1,)) as pool:
         jobs: list[Future[None]] = [pool.submit(_render, part, item, recipe) for item in items]
         try:
             for job in as_completed(jobs):
