@@ -11,7 +11,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 
 from vmatte_pl.errors import TrainingError
 from vmatte_pl.losses import MattingLoss
-from vmatte_pl.metrics import matting_metrics
+from vmatte_pl.metrics import MattingMetrics, matting_metrics
 from vmatte_pl.models.base import MattingNetwork, State
 from vmatte_pl.results import NetworkScores, Scores
 from vmatte_pl.types import ClipBatch
