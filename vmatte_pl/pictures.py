@@ -22,9 +22,9 @@ Panels: TypeAlias = Sequence[tuple[str, Picture]]
 """Titles and pictures, from left to right."""
 
 GROUND, TEXT, MUTED = (19, 21, 24), (231, 234, 238), (150, 157, 166)
-TOO_MUCH, TOO_LITTLE = (255, 146, 66), (66, 170, 255)
-FLAT = (56, 118, 104)
+FLAT = np.array((56, 118, 104), np.float32)
 """The one-coloured background that lets leftovers and holes be seen."""
+TOO_MUCH, TOO_LITTLE, NO_ERROR = np.array([(255, 146, 66), (66, 170, 255), (26, 28, 31)], np.float32)
 TALLEST = 0.75
 """Height of a panel over its width, at most: portrait footage is made narrower rather than taller."""
 
@@ -35,7 +35,7 @@ class Shot:
 
     Shape:
         - com: (H, W, 3) uint8 RGB.
-        - true, boosted, base: (H, W) uint8, 255 opaque; without ``base``, ``boosted`` is a network on its own.
+        - true, boosted, base: (H, W) uint8, 255 opaque; no ``base`` if a network runs alone.
     """
 
     clip: str
@@ -61,12 +61,13 @@ def panel_box(shot: Shot, width: int) -> Box:
     return width, round(width * min(height / across, TALLEST))
 
 
-def contact_sheet(shots: Sequence[Shot], width: int = 320) -> Picture:
+def contact_sheet(shots: Sequence[Shot], width: int = 320, note: str = "") -> Picture:
     """Lay out one row a shot: the frame, the true alpha, the predicted ones, and where they err.
 
     Args:
         shots: One at least, of any sizes; all with a base or all without.
         width: Of a panel, in pixels.
+        note: What a reader should know of the choice of frames, for the lower left corner.
     """
     rows = [_evidence(shot) for shot in shots]
     sheet = _Sheet(len(rows[0]), width)
@@ -75,7 +76,7 @@ def contact_sheet(shots: Sequence[Shot], width: int = 320) -> Picture:
         sheet.pictures([picture for _, picture in row], panel_box(shot, width)[1])
         sheet.text([_name(shot), "", *_scores(shot)], MUTED)
         sheet.space()
-    sheet.add(_legend(sheet))
+    sheet.add(_legend(sheet, note))
     return sheet.picture()
 
 
@@ -87,10 +88,10 @@ def comparison(shot: Shot, box: Box) -> Picture:
         box: Of each panel; the same for every frame of a video, whatever its clips' sizes are.
     """
     if shot.base is None:
-        return _grid([[*_mattes(shot), ("cut out", over_flat(shot.com, shot.boosted))]], box, _name(shot))
+        return _grid([[*_mattes(shot), ("cut-out", over_flat(shot.com, shot.boosted))]], box, _name(shot))
     frame, true, *predicted = _mattes(shot)
     base, boosted = over_flat(shot.com, shot.base), over_flat(shot.com, shot.boosted)
-    rows = [[frame, *predicted], [true, ("cut out by the base", base), ("cut out, boosted", boosted)]]
+    rows = [[frame, *predicted], [true, ("base cut-out", base), ("boosted cut-out", boosted)]]
     return _grid(rows, box, _name(shot))
 
 
@@ -102,13 +103,14 @@ def strip(shot: Shot, width: int = 320) -> Picture:
 def over_flat(com: Picture, alpha: Picture) -> Picture:
     """Lay the frame's own colours over one flat colour, as a user without a foreground estimate would."""
     opacity = alpha[..., None].astype(np.float32) / 255
-    return (com * opacity + np.float32(FLAT) * (1 - opacity)).round().astype(np.uint8)
+    return (com * opacity + FLAT * (1 - opacity)).round().astype(np.uint8)
 
 
 def error_map(pred: Picture, true: Picture) -> Picture:
-    """Colour a matte's error: warm where it has too much alpha, cool where too little, the subject dim below."""
-    ground = 26 + true[..., None].astype(np.float32) * (36 / 255)
-    return _tint((pred.astype(np.float32) - true) / 255, ground)
+    """Colour a matte's error, warm where it has too much alpha, cool where too little, over a dim subject."""
+    ground = NO_ERROR + true[..., None].astype(np.float32) * (36 / 255)
+    error: NDArray[np.float32] = (pred.astype(np.float32) - true) / np.float32(255)
+    return _tint(error, ground)
 
 
 def save_png(picture: Picture, path: Path) -> None:
@@ -117,10 +119,11 @@ def save_png(picture: Picture, path: Path) -> None:
         Image.fromarray(picture).save(part, format="PNG", optimize=True)
 
 
-def _tint(error: NDArray[np.float32], ground: NDArray[np.float32] | float) -> Picture:
-    colour = np.where(error[..., None] > 0, np.float32(TOO_MUCH), np.float32(TOO_LITTLE))
-    strength = np.abs(error)[..., None] ** 0.6  # errors of a few percent must be seen, those of 100 % not burn
-    return (ground + (colour - ground) * strength).round().astype(np.uint8)
+def _tint(error: NDArray[np.float32], ground: NDArray[np.float32]) -> Picture:
+    colour = np.where(error[..., None] > 0, TOO_MUCH, TOO_LITTLE)
+    # the root lets errors of a few percent be seen beside those of 100 %
+    tinted: NDArray[np.float32] = ground + (colour - ground) * np.abs(error)[..., None] ** 0.6
+    return tinted.round().astype(np.uint8)
 
 
 def _mattes(shot: Shot) -> Panels:
@@ -157,7 +160,7 @@ class _Sheet:
     def __init__(self, columns: int, width: int) -> None:
         self.pitch, self.gap = width + max(4, width // 40), max(4, width // 40)
         self.width, self.panel = columns * self.pitch - self.gap, width
-        self.font = _font(max(12, width // 16))
+        self.font = _font(max(12, width // 14))
         self.line_height = round(self.font.size * 1.35)
         self._lines: list[Image.Image] = []
 
@@ -186,7 +189,9 @@ class _Sheet:
         line = self.line(height)
         for i, picture in enumerate(pictures):
             image = Image.fromarray(_fit(picture, (self.panel, height))).convert("RGB")
-            line.paste(image, (i * self.pitch + (self.panel - image.width) // 2, (height - image.height) // 2))
+            line.paste(
+                image, (i * self.pitch + (self.panel - image.width) // 2, (height - image.height) // 2)
+            )
         self.add(line)
 
     def picture(self) -> Picture:
@@ -209,23 +214,19 @@ def _grid(rows: Sequence[Panels], box: Box, caption: str) -> Picture:
     return sheet.picture()
 
 
-def _legend(sheet: _Sheet) -> Image.Image:
-    """Return the error colours' scale, under the error maps."""
+def _legend(sheet: _Sheet, note: str) -> Image.Image:
+    """Return the note and, under the error maps, their colours' scale."""
     line, size = sheet.line(2 * sheet.line_height), sheet.line_height
     draw, bar = ImageDraw.Draw(line), sheet.panel
     left = sheet.width - bar
     scale = np.tile(np.linspace(-1, 1, bar, dtype=np.float32), (size // 2, 1))
-    line.paste(Image.fromarray(_tint(scale, 26.0)), (left, size // 4))
-    for value in (-1, -0.5, 0, 0.5, 1):
+    line.paste(Image.fromarray(_tint(scale, NO_ERROR)), (left, size // 4))
+    for value, anchor in ((-1, "lm"), (-0.5, "mm"), (0, "mm"), (0.5, "mm"), (1, "rm")):
         at = (left + (value + 1) / 2 * (bar - 1), 1.5 * size)
-        draw.text(at, f"{value:+g}" if value else "0", MUTED, sheet.font, anchor=_anchor(value))
-    draw.text((left - 2 * sheet.gap, size / 2), "too little alpha  |  too much", MUTED, sheet.font, anchor="rm")
+        draw.text(at, f"{value:+g}" if value else "0", MUTED, sheet.font, anchor)
+    draw.text((left - 2 * sheet.gap, size / 2), "too little alpha  |  too much", MUTED, sheet.font, "rm")
+    draw.text((0, size / 2), note, MUTED, sheet.font, "lm")
     return line
-
-
-def _anchor(value: float) -> str:
-    """Keep the outermost labels within the bar."""
-    return {-1: "lm", 1: "rm"}.get(value, "mm")
 
 
 def _name(shot: Shot) -> str:
@@ -238,8 +239,8 @@ def _scores(shot: Shot) -> list[str]:
     if shot.base is None:
         return [f"MAD {boosted:.2f}"]
     base = _mad(shot.base, shot.true)
-    change = f"  ·  {100 * (boosted / base - 1):+.0f} %" if base else ""
-    return [f"MAD {base:.2f}", f"MAD {boosted:.2f}{change}"]
+    gain = f"  ·  gain {100 * (1 - boosted / base):+.0f} %" if base else ""
+    return [f"MAD {base:.2f}", f"MAD {boosted:.2f}{gain}"]
 
 
 def _mad(pred: Picture, true: Picture) -> float:

@@ -94,9 +94,11 @@ class Results:
 
     @property
     def gain(self) -> dict[str, float]:
-        """By how many percent of the base's error boosting reduced it: positive is better, below 0 is worse."""
+        """The error boosting took away, in percent of the base's: positive is better, negative worse."""
         base = self.base or {}
-        return {metric: _gain(base[metric], value) for metric, value in self.boosted.items() if metric in base}
+        return {
+            metric: _gain(base[metric], value) for metric, value in self.boosted.items() if metric in base
+        }
 
     def table(self) -> str:
         """Return the overall scores as aligned plain text, metrics that became worse marked as such."""
@@ -104,7 +106,9 @@ class Results:
         rows = [header, *(self._row(metric) for metric in _in_order(self.boosted))]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = [
-            "  ".join(cell.ljust(w) if i < 2 or i == 5 else cell.rjust(w) for i, (cell, w) in enumerate(cells))
+            "  ".join(
+                cell.ljust(w) if i < 2 or i == 5 else cell.rjust(w) for i, (cell, w) in enumerate(cells)
+            )
             for cells in (list(zip(row, widths, strict=True)) for row in rows)
         ]
         rule = "-" * max(len(line.rstrip()) for line in lines)
@@ -133,7 +137,14 @@ class Results:
         if metric not in self.base:
             return [name, unit, "-", score, "-", ""]
         gain = round(self.gain[metric], 1) + 0.0  # turns -0.0 into 0.0
-        return [name, unit, _number(self.base[metric]), score, _number(gain, "+.1f"), "worse" if gain < 0 else ""]
+        return [
+            name,
+            unit,
+            _number(self.base[metric]),
+            score,
+            _number(gain, "+.1f"),
+            "worse" if gain < 0 else "",
+        ]
 
     def _tree(self) -> dict[str, Any]:
         overall: dict[str, Any] = {"boosted": _plain(self.boosted)}

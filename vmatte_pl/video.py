@@ -16,8 +16,8 @@ from vmatte_pl.files import atomic
 def encode(frames: Iterable[NDArray[np.uint8]], path: Path, fps: Fraction | int = 25, crf: int = 18) -> None:
     """Write frames as an MP4 that browsers and players can play.
 
-    H.264 where PyAV was built with libx264, else MPEG-4 part 2; 4:2:0, BT.709, index in front, so that a
-    player can start before it has the whole file. Odd sizes, which 4:2:0 cannot hold, gain a copy of their
+    H.264 where PyAV was built with libx264, else MPEG-4 part 2; 4:2:0, the index in front, so that a player
+    can start before it has the whole file. Odd sizes, which 4:2:0 cannot hold, gain a copy of their
     last row or column. Frames are taken one by one and may come from a generator.
 
     Args:
@@ -45,17 +45,18 @@ def encode(frames: Iterable[NDArray[np.uint8]], path: Path, fps: Fraction | int 
         )
         stream.height, stream.width = (size + size % 2 for size in first.shape[:2])
         stream.pix_fmt = "yuv420p"
-        stream.codec_context.colorspace = Colorspace.ITU709
+        # MPEG-4 part 2 cannot name its colour matrix, and players then take it for BT.601
+        stream.codec_context.colorspace = Colorspace.ITU709 if h264 else Colorspace.ITU601
         stream.codec_context.color_range = ColorRange.MPEG
         for frame in chain([first], frames):
             if frame.shape != first.shape:
                 raise ValueError(f"frames of {first.shape} and of {frame.shape} cannot share {path}")
-            container.mux(stream.encode(_picture(frame)))
+            container.mux(stream.encode(_picture(frame, stream.codec_context.colorspace)))
         container.mux(stream.encode())
 
 
-def _picture(frame: NDArray[np.uint8]) -> av.VideoFrame:
+def _picture(frame: NDArray[np.uint8], matrix: int) -> av.VideoFrame:
     height, width = frame.shape[:2]
     even = np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
     picture = av.VideoFrame.from_ndarray(even, format="rgb24")
-    return picture.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709)
+    return picture.reformat(format="yuv420p", dst_colorspace=matrix)
