@@ -107,18 +107,17 @@ class Results:
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = [
             "  ".join(
-                cell.ljust(w) if i < 2 or i == 5 else cell.rjust(w) for i, (cell, w) in enumerate(cells)
-            )
-            for cells in (list(zip(row, widths, strict=True)) for row in rows)
+                f"{cell:{side}{width}}" for cell, side, width in zip(row, "<<>>><", widths, strict=False)
+            ).rstrip()
+            for row in rows
         ]
-        rule = "-" * max(len(line.rstrip()) for line in lines)
-        return "\n".join(line.rstrip() for line in [lines[0], rule, *lines[1:]])
+        return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
 
     def save(self, folder: Path) -> list[Path]:
         """Write ``results.json`` (everything) and ``results.csv`` (a row for each clip and network)."""
         paths = [folder / "results.json", folder / "results.csv"]
         with atomic(paths[0]) as part:
-            part.write_text(json.dumps(self._tree(), indent=2, allow_nan=False, default=str) + "\n")
+            part.write_text(json.dumps(_json(self._tree()), indent=2, allow_nan=False, default=str) + "\n")
         with atomic(paths[1]) as part, part.open("w", newline="") as file:
             metrics = _in_order(self.boosted)
             writer = csv.DictWriter(file, ["clip", "network", *metrics], restval="", extrasaction="ignore")
@@ -147,10 +146,12 @@ class Results:
         ]
 
     def _tree(self) -> dict[str, Any]:
-        overall: dict[str, Any] = {"boosted": _plain(self.boosted)}
-        if self.base is not None:
-            overall = {"base": _plain(self.base), **overall, "gain": _plain(self.gain)}
-        return {**overall, "clips": [_clip_tree(clip) for clip in self.clips], "run": asdict(self.run)}
+        return {
+            **_by_network(self.base, self.boosted),
+            **({} if self.base is None else {"gain": _ordered(self.gain)}),
+            "clips": [{"name": clip.name, **_by_network(clip.base, clip.boosted)} for clip in self.clips],
+            "run": asdict(self.run),
+        }
 
 
 _COLUMNS = ("frozen base", "boosted", "gain %", "")
@@ -171,11 +172,19 @@ def _number(value: float, spec: str = ".3f") -> str:
     return format(value, spec) if math.isfinite(value) else "-"
 
 
-def _plain(metrics: Metrics) -> dict[str, float | None]:
-    """JSON knows neither nan nor infinity."""
-    return {m: float(metrics[m]) if math.isfinite(metrics[m]) else None for m in _in_order(metrics)}
+def _ordered(metrics: Metrics) -> dict[str, float]:
+    return {metric: float(metrics[metric]) for metric in _in_order(metrics)}
 
 
-def _clip_tree(clip: ClipResult) -> dict[str, Any]:
-    base = {} if clip.base is None else {"base": _plain(clip.base)}
-    return {"name": clip.name, **base, "boosted": _plain(clip.boosted)}
+def _by_network(base: Metrics | None, boosted: Metrics) -> dict[str, dict[str, float]]:
+    """Return each network's scores, without a key for a base that is not there."""
+    return {**({} if base is None else {"base": _ordered(base)}), "boosted": _ordered(boosted)}
+
+
+def _json(value: Any) -> Any:
+    """Turn nan and infinity, which JSON does not know, into null."""
+    if isinstance(value, dict):
+        return {key: _json(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_json(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -41,7 +41,7 @@ def encode(frames: Iterable[NDArray[np.uint8]], path: Path, fps: Fraction | int 
         stream = container.add_stream(
             "libx264" if h264 else "mpeg4",
             rate=Fraction(fps),
-            options={"crf": str(crf), "preset": "medium"} if h264 else {"qscale": "3"},
+            options={"crf": str(crf), "preset": "medium"} if h264 else {"qmin": "2", "qmax": "4"},
         )
         stream.height, stream.width = (size + size % 2 for size in first.shape[:2])
         stream.pix_fmt = "yuv420p"
