@@ -97,9 +97,7 @@ def test_json_of_one_network_has_neither_base_nor_gain(tmp_path: Path) -> None:
 
 def test_json_stays_standard_where_a_score_is_undefined(tmp_path: Path) -> None:
     run = RunInfo({"limits": [math.inf]})
-    json_path, _ = Results({"dtssd": math.nan, "mad": 1.0}, {"dtssd": math.nan, "mad": 0.0}, (), run).save(
-        tmp_path
-    )
+    json_path, _ = Results({"dtssd": math.nan, "mad": 1.0}, {"dtssd": math.nan, "mad": 0.0}, (), run).save(tmp_path)
     tree = json.loads(json_path.read_text(), parse_constant=pytest.fail)
     assert tree["gain"] == {"mad": None, "dtssd": None}
     assert tree["run"]["config"] == {"limits": [None]}

@@ -50,9 +50,7 @@ class Shot:
         if self.com.shape[1] <= box[0] and self.com.shape[0] <= box[1]:
             return self
         base = None if self.base is None else _fit(self.base, box)
-        return Shot(
-            self.clip, self.frame, _fit(self.com, box), _fit(self.true, box), _fit(self.boosted, box), base
-        )
+        return Shot(self.clip, self.frame, _fit(self.com, box), _fit(self.true, box), _fit(self.boosted, box), base)
 
 
 def panel_box(shot: Shot, width: int) -> Box:
@@ -189,9 +187,7 @@ class _Sheet:
         line = self.line(height)
         for i, picture in enumerate(pictures):
             image = Image.fromarray(_fit(picture, (self.panel, height))).convert("RGB")
-            line.paste(
-                image, (i * self.pitch + (self.panel - image.width) // 2, (height - image.height) // 2)
-            )
+            line.paste(image, (i * self.pitch + (self.panel - image.width) // 2, (height - image.height) // 2))
         self.add(line)
 
     def picture(self) -> Picture:

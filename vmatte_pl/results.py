@@ -96,9 +96,7 @@ class Results:
     def gain(self) -> dict[str, float]:
         """The error boosting took away, in percent of the base's: positive is better, negative worse."""
         base = self.base or {}
-        return {
-            metric: _gain(base[metric], value) for metric, value in self.boosted.items() if metric in base
-        }
+        return {metric: _gain(base[metric], value) for metric, value in self.boosted.items() if metric in base}
 
     def table(self) -> str:
         """Return the overall scores as aligned plain text, metrics that became worse marked as such."""

@@ -28,9 +28,7 @@ def command(subcommand: str, *arguments: str) -> LightningCLI:
 
 
 def fit(*arguments: str) -> Path:
-    cli = command(
-        "fit", "--trainer.max_steps=1", "--trainer.log_every_n_steps=1", "--seed_everything=3", *arguments
-    )
+    cli = command("fit", "--trainer.max_steps=1", "--trainer.log_every_n_steps=1", "--seed_everything=3", *arguments)
     return Path(str(cli.trainer.log_dir))
 
 

@@ -18,9 +18,7 @@ from vmatte_pl.errors import ConfigError
 
 def trainer(report: Report, folder: Path, **options: Any) -> Trainer:
     options = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False} | options
-    return Trainer(
-        accelerator="cpu", devices=1, max_steps=1, default_root_dir=folder, callbacks=[report], **options
-    )
+    return Trainer(accelerator="cpu", devices=1, max_steps=1, default_root_dir=folder, callbacks=[report], **options)
 
 
 @pytest.fixture
@@ -88,9 +86,7 @@ def test_video_holds_no_more_frames_than_asked_for(tmp_path: Path) -> None:
         assert len(list(video.decode(video=0))) == 4
 
 
-def test_a_network_alone_is_reported_without_a_base(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_network_alone_is_reported_without_a_base(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     trainer(Report(), tmp_path).test(Toy(alone=True))
     assert set(json.loads((tmp_path / "results.json").read_text())) == {"boosted", "clips", "run"}
     printed = capsys.readouterr().out
@@ -105,9 +101,7 @@ def test_a_checkpoint_that_left_its_folder_brings_its_configuration(run: Path, t
     assert json.loads((tmp_path / "results.json").read_text())["run"]["seed"] == 5
 
 
-def test_wandb_gets_the_sheet_and_the_video(
-    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_wandb_gets_the_sheet_and_the_video(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     both = loggers(tmp_path)
     trainer(Report(), tmp_path, logger=both).test(Toy(), ckpt_path=str(run / "checkpoints" / "best.ckpt"))
     (media,) = (tmp_path / "wandb").glob("offline-run-*/files/media")

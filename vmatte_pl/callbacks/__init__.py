@@ -1,1 +1,7 @@
 """What watches a run: pictures, reports, files."""
+
+from vmatte_pl.callbacks.config import SaveConfig
+from vmatte_pl.callbacks.panels import Panels
+from vmatte_pl.callbacks.report import Report
+
+__all__ = ["Panels", "Report", "SaveConfig"]

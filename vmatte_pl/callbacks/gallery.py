@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
-from vmatte_pl.callbacks.shots import StepOutput, frame_errors, shot
+from vmatte_pl.callbacks.shots import frame_errors, shot
 from vmatte_pl.pictures import Picture, Shot, comparison, contact_sheet, panel_box, save_png
-from vmatte_pl.types import ClipBatch
+from vmatte_pl.types import ClipBatch, StepOutput
 from vmatte_pl.video import encode
 
 

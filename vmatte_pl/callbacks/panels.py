@@ -4,9 +4,9 @@ from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from vmatte_pl.callbacks.shots import StepOutput, shot
+from vmatte_pl.callbacks.shots import shot
 from vmatte_pl.pictures import Picture, strip
-from vmatte_pl.types import ClipBatch
+from vmatte_pl.types import ClipBatch, StepOutput
 
 
 class Panels(Callback):

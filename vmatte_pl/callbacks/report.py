@@ -116,9 +116,7 @@ def _log(trainer: Trainer, files: dict[str, Path]) -> None:
         if ".png" in files and hasattr(logger, "log_image"):
             logger.log_image("test/contact_sheet", [str(files[".png"])], step=trainer.global_step)
         if ".mp4" in files and hasattr(logger, "log_video"):
-            logger.log_video(
-                "test/comparison", [str(files[".mp4"])], step=trainer.global_step, format=["mp4"]
-            )
+            logger.log_video("test/comparison", [str(files[".mp4"])], step=trainer.global_step, format=["mp4"])
 
 
 def _next_commands(trainer: Trainer) -> list[tuple[str, str]]:

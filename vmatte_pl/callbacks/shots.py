@@ -1,20 +1,11 @@
 """From the tensors of a step to pictures."""
 
-from typing import TypedDict
-
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
 from vmatte_pl.pictures import Shot
-from vmatte_pl.types import ClipBatch
-
-
-class StepOutput(TypedDict):
-    """What ``validation_step`` and ``test_step`` return, each (B, T, 1, H, W) float in [0, 1]."""
-
-    alpha: Tensor
-    base: Tensor | None  # None where a network runs alone
+from vmatte_pl.types import ClipBatch, StepOutput
 
 
 def shot(batch: ClipBatch, outputs: StepOutput, b: int, t: int) -> Shot:

@@ -1,6 +1,6 @@
 """What every training task shares: streaming evaluation, scores, the optimiser, and what stops a run."""
 
-from typing import Any, TypedDict
+from typing import Any
 
 import torch
 from pytorch_lightning import LightningModule
@@ -14,14 +14,7 @@ from vmatte_pl.losses import MattingLoss
 from vmatte_pl.metrics import MattingMetrics, matting_metrics
 from vmatte_pl.models.base import MattingNetwork, State
 from vmatte_pl.results import NetworkScores, Scores
-from vmatte_pl.types import ClipBatch
-
-
-class StepOutput(TypedDict):
-    """What an evaluation step hands to the callbacks."""
-
-    alpha: Tensor  # (B, T, 1, H, W) float32 in [0, 1]: the network's
-    base: Tensor | None  # the same of the backbone it boosts, where it boosts one
+from vmatte_pl.types import ClipBatch, StepOutput
 
 
 class MattingTask(LightningModule):
