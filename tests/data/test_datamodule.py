@@ -92,9 +92,8 @@ def test_an_unreadable_frame_is_one_line_from_any_worker(
     broken.write_bytes(broken.read_bytes()[:200])
     data = data_of((root, footage[1]), workers=workers)
     data.setup("test")
-    with pytest.raises(DataError, match=r"readable image, .*0001/00003\.png; copy") as caught:
+    with pytest.raises(DataError, match=r"\A[^\n]*image, [^\n]*0001/00003\.png; copy[^\n]*\Z"):
         pixels(data.test_dataloader())
-    assert "\n" not in str(caught.value)
 
 
 def test_demo_footage_is_made_when_asked_for(
