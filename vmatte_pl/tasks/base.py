@@ -1,12 +1,10 @@
 """What every training task shares: streaming evaluation, scores, the optimiser, and what stops a run."""
 
-from typing import Any
-
 import torch
 from pytorch_lightning import LightningModule
 from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim.lr_scheduler import OneCycleLR
 
 from vmatte_pl.errors import TrainingError
@@ -43,7 +41,7 @@ class MattingTask(LightningModule):
         self.network = network
         self.loss = loss or MattingLoss()
         self._optimizer, self._scheduler = optimizer, scheduler
-        self.metrics = nn.ModuleDict({"boosted": matting_metrics(), "base": matting_metrics()})
+        self.boosted_metrics, self.base_metrics = matting_metrics(), matting_metrics()
         self._state: State = None
         self._has_base = False
 
@@ -93,9 +91,9 @@ class MattingTask(LightningModule):
 
     def scores(self) -> Scores:
         """Return the scores of the last evaluation, over all and by clip; all ranks must call it together."""
-        scores: Scores = {"boosted": _scores(self.metrics["boosted"])}
+        scores: Scores = {"boosted": _scores(self.boosted_metrics)}
         if self._has_base:
-            scores["base"] = _scores(self.metrics["base"])
+            scores["base"] = _scores(self.base_metrics)
         return scores
 
     def on_validation_epoch_start(self) -> None:
@@ -117,9 +115,10 @@ class MattingTask(LightningModule):
     def _evaluate(self, batch: ClipBatch) -> StepOutput:
         alphas = self._stages(batch)
         self._has_base = len(alphas) > 1
-        for name, alpha in zip(("boosted", "base"), (alphas[-1], alphas[0]), strict=True):
-            if name in self._used_metrics():
-                self.metrics[name].update(alpha, batch["pha"], clip=batch["clip"], start=batch["start"])
+        which = {"clip": batch["clip"], "start": batch["start"]}
+        self.boosted_metrics.update(alphas[-1], batch["pha"], **which)
+        if self._has_base:
+            self.base_metrics.update(alphas[0], batch["pha"], **which)
         return {"alpha": alphas[-1], "base": alphas[0] if self._has_base else None}
 
     def _stages(self, batch: ClipBatch) -> list[Tensor]:
@@ -128,22 +127,20 @@ class MattingTask(LightningModule):
         alphas, self._state = self.network.stages(batch["com"], self._state)
         return [alpha.float() for alpha in alphas]
 
-    def _used_metrics(self) -> dict[str, Any]:
-        return {name: m for name, m in self.metrics.items() if name == "boosted" or self._has_base}
-
     def _reset(self) -> None:
         self._state = None
-        for metrics in self._used_metrics().values():
-            metrics.reset()
+        self.boosted_metrics.reset()
+        self.base_metrics.reset()
 
     def _log_scores(self, stage: str) -> None:
-        values = {name: metrics.compute() for name, metrics in self._used_metrics().items()}
-        # `compute` has gathered over the ranks already
-        self.log_dict({f"{stage}/{k}": v for k, v in values["boosted"].items()}, prog_bar=False)
-        if "base" in values:
-            self.log_dict({f"{stage}/base/{k}": v for k, v in values["base"].items()})
-            gain = {k: 100 * (1 - values["boosted"][k] / v) for k, v in values["base"].items() if v > 0}
-            self.log_dict({f"{stage}/gain/{k}": v for k, v in gain.items()})
+        """Log what ``compute`` has gathered over the ranks."""
+        boosted = self.boosted_metrics.compute()
+        self.log_dict({f"{stage}/{name}": value for name, value in boosted.items()})
+        if self._has_base:
+            base = self.base_metrics.compute()
+            self.log_dict({f"{stage}/base/{name}": value for name, value in base.items()})
+            gain = {name: 100 * (1 - boosted[name] / value) for name, value in base.items() if value > 0}
+            self.log_dict({f"{stage}/gain/{name}": value for name, value in gain.items()})
 
 
 def _scores(metrics: MattingMetrics) -> NetworkScores:
