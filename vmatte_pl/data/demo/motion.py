@@ -56,7 +56,7 @@ class Motion:
     def __init__(self, rng: Generator, action: str, amount: float = 1.0) -> None:
         self.action = action
         self.amount = amount
-        self.beat = 2 * np.pi * rng.uniform(0.8, 1.7)
+        self.beat = 2 * np.pi * rng.uniform(0.7, 1.4)
         self.phase = rng.uniform(0, 2 * np.pi)
         self.heading = float(rng.choice([-1, 1]))
         self.arm = [float(rng.uniform(0.12, 0.4)), float(rng.uniform(0.12, 0.4))]
@@ -116,8 +116,8 @@ class Motion:
         pose.y += 0.12 * self.amount * abs(self._swing(t))
         pose.lean += 0.16 * self._swing(t, 0.5)
         for k in (0, 1):
-            arms[k][0] = 1.25 + 0.75 * self._swing(t, 1.0, 1.3 * k) * self.amount
-            arms[k][1] = arms[k][0] + 0.9 * self._swing(t, 1.0, 2.2 * k + 1) + 0.4 * (self.bend[k] + 1)
+            arms[k][0] = 1.2 + 0.6 * self._swing(t, 1.0, 1.3 * k) * self.amount
+            arms[k][1] = arms[k][0] + 0.7 * self._swing(t, 1.0, 2.2 * k + 1) + 0.4 * (self.bend[k] + 1)
         lift = [0.25 + 0.25 * self._swing(t, 0.5, np.pi * k) for k in (0, 1)]
         pose.legs = ((self.stance + lift[0], -0.25 * lift[0]), (self.stance + lift[1], -0.25 * lift[1]))
 

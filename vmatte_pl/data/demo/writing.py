@@ -88,12 +88,12 @@ def demo_footage(
     """Return the demo's footage, rendering it first if it is not there yet.
 
     Foregrounds come in VideoMatte240K's layout ``{train,valid,test}/{fgr,pha}/<0000>/<00000>.jpg``;
-    backgrounds are stills ``{train,valid,test}/<0000>.jpg`` and moving ones ``<0000>/<0000>.jpg`` side by side.
-    A run that is killed leaves nothing that would be taken for whole, and a second process that asks
-    meanwhile waits for the first.
+    backgrounds are stills ``{train,valid,test}/<0000>.jpg`` and, side by side with them, moving ones
+    ``<0000>/<0000>.jpg``. A run that is killed leaves nothing that would be taken for whole, and a second
+    process that asks meanwhile waits for the first.
 
     Args:
-        cache: Where to keep it; by default ``$VMATTE_CACHE``, ``$XDG_CACHE_HOME/vmatte`` or ``~/.cache/vmatte``.
+        cache: Where to keep it; by default ``default_cache()``.
         recipe: How much of it.
         workers: Processes to render with; by default one a core.
 
@@ -111,14 +111,14 @@ def demo_footage(
 
 
 def default_cache() -> Path:
-    """The user's folder for what can be made again."""
+    """``$VMATTE_CACHE``, or else ``vmatte`` in ``$XDG_CACHE_HOME`` or ``~/.cache``."""
     if own := os.environ.get("VMATTE_CACHE"):
         return Path(own)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vmatte"
 
 
 def _write(home: Path, recipe: Recipe, workers: int) -> None:
-    """Render everything beside ``home``, then rename; the caller holds the lock, so any leftovers are stale."""
+    """Render everything beside ``home``, then rename; under the caller's lock any leftovers are stale."""
     for leftover in home.parent.glob(f"{home.name}.part-*"):
         shutil.rmtree(leftover)
     part = Path(tempfile.mkdtemp(prefix=f"{home.name}.part-", dir=home.parent))
