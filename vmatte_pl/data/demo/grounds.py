@@ -133,4 +133,4 @@ class Film:
             + self.rng.normal(0, self.grain, (*image.shape[:2], 1))
             + self.rng.normal(0, self.grain / 2, image.shape)
         )
-        return np.clip(graded * 255 + 0.5, 0, 255).astype(np.uint8)
+        return np.asarray(np.clip(graded * 255 + 0.5, 0, 255), np.uint8)

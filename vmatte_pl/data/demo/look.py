@@ -55,7 +55,7 @@ class Look:
     @property
     def accent(self) -> Array:
         """The colour of prints, buttons and fringes, (3,)."""
-        return self.extra.mean((0, 1))
+        return np.asarray(self.extra.mean((0, 1)))
 
     def ruffle(self, t: float, n: int) -> Array:
         """How far n points along a loose hem are displaced at t seconds."""

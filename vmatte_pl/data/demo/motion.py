@@ -65,13 +65,13 @@ class Motion:
         self.both = bool(rng.random() < 0.3)
         self.stance = float(rng.uniform(0.04, 0.2))
         self.base_yaw = float(rng.uniform(-0.5, 0.5))
-        drift = {"x": 0.12, "y": 0.04, "lean": 0.06, "yaw": 0.2, "gaze": 0.35, "nod": 0.12}
-        self.drift = {name: Wobble(rng, size * amount) for name, size in drift.items()}
+        self.drift = [Wobble(rng, size * amount) for size in (0.12, 0.04, 0.06, 0.2, 0.35, 0.12)]
         self.limbs = [Wobble(rng, 0.22 * amount, 0.3, 1.8) for _ in range(6)]
 
     def __call__(self, t: float) -> Pose:
         """The pose at t seconds."""
-        pose = Pose(**{name: wobble(t) for name, wobble in self.drift.items()})
+        x, y, lean, yaw, gaze, nod = (wobble(t) for wobble in self.drift)
+        pose = Pose(x, y, lean, yaw, gaze, nod)
         pose.yaw += self.base_yaw
         w = [wobble(t) for wobble in self.limbs]
         arms = [[self.arm[k] + 0.5 * w[k], self.arm[k] + self.bend[k] + w[2 + k]] for k in (0, 1)]

@@ -1,14 +1,14 @@
 """Seeded noise, colours and seamless tiles of cloth, skin and hair."""
 
 import colorsys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating]  # in single precision wherever it is large
 
 TILE = 256  # texels along a tile's side; a head is HEAD_TEXELS of them high
 HEAD_TEXELS = 96.0
@@ -39,7 +39,7 @@ UNSEEN_CLOTHS = {"valid": ("tartan", "zigzag"), "test": ("diagonals", "floral", 
 def pick(rng: Generator, split: str, seen: Sequence[str], unseen: dict[str, tuple[str, ...]]) -> str:
     """Draw a kind; valid and test draw half of theirs from kinds that training never shows."""
     pool = unseen[split] if split in unseen and rng.random() < 0.5 else seen
-    return pool[rng.integers(len(pool))]
+    return pool[int(rng.integers(len(pool)))]
 
 
 def pink(
@@ -63,7 +63,7 @@ def pink(
     radius[0, 0] = np.inf
     spectrum = np.fft.rfft2(rng.standard_normal((height, width))) / radius**beta
     noise = np.fft.irfft2(spectrum, (height, width))
-    return (noise / noise.std()).astype(np.float32)
+    return np.asarray(noise / noise.std(), np.float32)
 
 
 def hsv(hue: float, saturation: float, value: float) -> Array:
@@ -84,11 +84,11 @@ def along(tones: Sequence[tuple[float, float, float]], rng: Generator, jitter: f
     low = min(int(place), len(tones) - 2)
     row = np.array(tones, np.float32)
     tone = row[low] + (place - low) * (row[low + 1] - row[low])
-    return np.clip(tone + rng.normal(0, jitter, 3), 0.03, 0.98).astype(np.float32)
+    return np.asarray(np.clip(tone + rng.normal(0, jitter, 3), 0.03, 0.98), np.float32)
 
 
 def _soft_step(x: Array, hardness: float) -> Array:
-    return 1 / (1 + np.exp(-hardness * x))
+    return np.asarray(1 / (1 + np.exp(-hardness * x)), np.float32)
 
 
 def _pattern(rng: Generator, kind: str) -> Array:
@@ -103,7 +103,7 @@ def _pattern(rng: Generator, kind: str) -> Array:
         return _soft_step(np.sin(phase) - least, hardness)
 
     m, none = n // 2, np.zeros_like(x)
-    drawn = {
+    drawn: dict[str, Callable[[], tuple[Array, Array]]] = {
         "hoops": lambda: (bars(n * y, duty), bars(n * y + 1.2, 0.95, 20)),
         "stripes": lambda: (bars(n * x, duty), bars(2 * n * x, 0.97, 30)),
         "checks": lambda: (bars(n * x) * bars(n * y), none),

@@ -58,7 +58,7 @@ class _Item(NamedTuple):
 
     kind: str  # "foregrounds" or "backgrounds"
     split: str
-    index: int
+    number: int
 
 
 def render_foreground(split: str, index: int, recipe: Recipe = FULL) -> tuple[Bytes, Bytes]:
@@ -144,7 +144,8 @@ def _render_all(part: Path, items: list[_Item], recipe: Recipe, workers: int) ->
     """Render the items, in this process or in several, and yield after each."""
     if workers == 1:
         for item in items:
-            yield _render(part, item, recipe)
+            _render(part, item, recipe)
+            yield
         return
     # Forking a process that has run torch can hang, hence fresh ones.
     with ProcessPoolExecutor(
@@ -153,7 +154,8 @@ def _render_all(part: Path, items: list[_Item], recipe: Recipe, workers: int) ->
         jobs: list[Future[None]] = [pool.submit(_render, part, item, recipe) for item in items]
         try:
             for job in as_completed(jobs):
-                yield job.result()
+                job.result()
+                yield
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
@@ -162,14 +164,14 @@ def _render_all(part: Path, items: list[_Item], recipe: Recipe, workers: int) ->
 def _render(part: Path, item: _Item, recipe: Recipe) -> None:
     place = part / item.kind / item.split
     if item.kind == "foregrounds":
-        fgr, pha = render_foreground(item.split, item.index, recipe)
-        _save(place / "fgr" / f"{item.index:04d}", 5, fgr)
-        _save(place / "pha" / f"{item.index:04d}", 5, pha)
-    elif item.index % 2:
-        _save(place / f"{item.index:04d}", 4, render_background(item.split, item.index, recipe))
+        fgr, pha = render_foreground(item.split, item.number, recipe)
+        _save(place / "fgr" / f"{item.number:04d}", 5, fgr)
+        _save(place / "pha" / f"{item.number:04d}", 5, pha)
+    elif item.number % 2:
+        _save(place / f"{item.number:04d}", 4, render_background(item.split, item.number, recipe))
     else:
         place.mkdir(parents=True, exist_ok=True)
-        _save_jpeg(place / f"{item.index:04d}.jpg", render_background(item.split, item.index, recipe)[0])
+        _save_jpeg(place / f"{item.number:04d}.jpg", render_background(item.split, item.number, recipe)[0])
 
 
 def _save(folder: Path, digits: int, frames: Bytes) -> None:
