@@ -74,7 +74,7 @@ def _paint_prop(body: Instant, hand: Array, angle: float) -> None:
         case "ball":
             shape = ellipse(points((0, 0.25))[0], 0.42, 0.42)
         case _:
-            top = points((0.25 + sway + 0.5 * np.sin(angle), -1.9))[0]
+            top = points((0.7 * (2 * look.prop_hand - 1) + sway + 0.3 * np.sin(angle), -1.9))[0]
             string = np.stack([hand, hand + top * h])[None]
             body.canvas.strands(string, [look.accent * 0.4], thickness=max(1, round(h / 30)))
             shape = ellipse(top, 0.5, 0.6)

@@ -134,7 +134,7 @@ class Motion:
             arms[k][0] += 0.25 * (1 + self._swing(t, 0.6, 0.8))
 
     def _exercise(self, pose: Pose, arms: list[list[float]], t: float) -> None:
-        rise = 0.5 + 0.5 * self._swing(t)
+        rise = 0.5 + 0.5 * self._swing(t, 0.6)
         for k in (0, 1):
             arms[k] = [0.25 + 2.5 * rise, 0.25 + 2.7 * rise]
         pose.y -= 0.15 * rise

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from vmatte_pl.data.demo import footage, grounds
 
-VERSION = 1  # raise it whenever a pixel changes, so that nobody trains on a stale cache
+VERSION = 2  # raise it whenever a pixel changes, so that nobody trains on a stale cache
 SPLITS = ("train", "valid", "test")
 
 Bytes = NDArray[np.uint8]
