@@ -71,6 +71,8 @@ def test_files_hold_what_was_rendered(footage: tuple[Path, Path]) -> None:
     root = footage[0] / "train"
     read_fgr = cv2.imread(str(root / "fgr/0001/00002.jpg"), cv2.IMREAD_UNCHANGED)
     read_pha = cv2.imread(str(root / "pha/0001/00002.jpg"), cv2.IMREAD_UNCHANGED)
+    assert read_fgr is not None
+    assert read_pha is not None
     assert read_fgr.shape == (TINY.height, TINY.width, 3)
     assert read_pha.shape == (TINY.height, TINY.width)  # one channel
     assert np.abs(read_fgr[..., ::-1].astype(int) - fgr[2]).mean() < 6

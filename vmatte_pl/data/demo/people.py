@@ -51,8 +51,9 @@ class Person:
         _paint_trunk(body)
         _paint_throat(body, centre)
         self.face.paint(canvas, centre, tilt, pose.yaw + pose.gaze, drag, t)
-        for side in {0, 1} - {far}:
-            paint_arm(body, side)
+        for side in (0, 1):
+            if side != far:
+                paint_arm(body, side)
 
 
 def _paint_trunk(body: Instant) -> None:

@@ -48,21 +48,13 @@ def street(s: Stage) -> None:
         x = -0.1
         while x < s.wide:
             width = float(r.uniform(0.25, 0.7))
-            things.house(
-                s, houses, x, r.uniform(0.0, 0.45) + 0.15 * (1 - depth), width, haze, 0.55 * (1 - depth)
-            )
+            top = r.uniform(0.0, 0.45) + 0.15 * (1 - depth)
+            things.house(s, houses, x, top, width, haze, 0.55 * (1 - depth))
             x += width + float(r.uniform(-0.02, 0.08))
         s.put(houses, depth, blur * r.uniform(0.4, 1.2))
     road = s.canvas()
-    s.box(
-        road,
-        -0.2,
-        r.uniform(0.98, 1.12),
-        s.wide + 0.4,
-        0.6,
-        s.plain(hsv(0.1, 0.04, r.uniform(0.25, 0.5)), 0.12),
-        0.02,
-    )
+    asphalt = s.plain(hsv(0.1, 0.04, r.uniform(0.25, 0.5)), 0.12)
+    s.box(road, -0.2, r.uniform(0.98, 1.12), s.wide + 0.4, 0.6, asphalt, 0.02)
     for painter in (things.lamp, things.tree, things.post, things.tree, things.post):
         if r.random() < 0.6:
             painter(s, road, r.uniform(0.1, s.wide - 0.1), r.uniform(1.0, 1.15))
@@ -83,22 +75,18 @@ def forest(s: Stage) -> None:
         layer = s.canvas()
         for _ in range(int(r.integers(2, 5))):
             x = r.uniform(0, s.wide)
-            bark = s.plain(
-                hsv(r.uniform(0.05, 0.12), r.uniform(0.2, 0.5), r.uniform(0.15, 0.45)), 0.3, (5, 1)
-            )
+            brown = hsv(r.uniform(0.05, 0.12), r.uniform(0.2, 0.5), r.uniform(0.15, 0.45))
+            bark = s.plain(brown, 0.3, (5, 1))
             trunk = points((x, -0.1), (x + r.uniform(-0.15, 0.15), 1.5)) * s.height
             width = 0.05 * near * s.height * r.uniform(0.6, 1.4)
-            layer_piece = Piece(capsule(trunk[0], trunk[1], width * 0.7, width * 1.3), trunk[0])
-            layer.paint([layer_piece], bark, width)
+            layer.paint([Piece(capsule(trunk[0], trunk[1], width * 0.7, width * 1.3), trunk[0])], bark, width)
             things.branch(s, layer, trunk[0] + r.uniform(0.2, 0.7) * (trunk[1] - trunk[0]), width, bark)
         for _ in range(count):
-            place = r.uniform(0, 1, 2) * (s.wide, 1.0)
-            things.foliage(
-                s, layer, place, s.height * r.uniform(0.1, 0.24) * (0.7 + near), hue + r.normal(0, 0.03)
-            )
+            place, size = r.uniform(0, 1, 2) * (s.width, s.height), r.uniform(0.1, 0.24) * (0.7 + near)
+            things.foliage(s, layer, place, size * s.height, hue + r.normal(0, 0.03))
         for _ in range(4 * count):
             place = r.uniform(0, 1, 2) * (s.width, s.height)
-            things.leaf(s, layer, place.astype(np.float32), 0.02 * (0.4 + near) * s.height, hue)
+            things.leaf(s, layer, place, 0.02 * (0.4 + near) * s.height, hue)
         s.put(layer, near, r.uniform(0.2, 1.0) * (2.5 if near > 0.8 else 1), sway=float(r.uniform(0.2, 0.9)))
 
 
@@ -113,8 +101,7 @@ def hills(s: Stage) -> None:
     for k in range(4):
         near = 0.15 + 0.22 * k
         ridge = np.cumsum(pink(r, 2, s.width, 1.4)[0])
-        ridge = np.interp(np.arange(s.width), np.arange(s.width), ridge / np.abs(ridge).max())
-        top = (0.5 + 0.17 * k + (0.12 - 0.015 * k) * ridge) * s.height
+        top = (0.5 + 0.17 * k + (0.12 - 0.015 * k) * ridge / np.abs(ridge).max()) * s.height
         ground = hsv(hue + 0.03 * k, 0.25 + 0.12 * k, r.uniform(0.35, 0.6))
         ground = ground + (dusk - ground) * (0.75 - 0.25 * k)
         texture = ground * (1 + (0.08 + 0.06 * k) * s.noise(0.8, (0.5, 2.0)))[..., None]
@@ -124,9 +111,8 @@ def hills(s: Stage) -> None:
         if k >= 2:
             trees = s.canvas()
             for _ in range(int(r.integers(1, 6))):
-                (things.tree if r.random() < 0.75 else things.post)(
-                    s, trees, r.uniform(0, s.wide), 0.62 + 0.2 * k
-                )
+                painter = things.tree if r.random() < 0.75 else things.post
+                painter(s, trees, r.uniform(0, s.wide), 0.62 + 0.2 * k)
             s.put(trees, near, r.uniform(0.2, 0.7), sway=0.2)
 
 
@@ -153,12 +139,10 @@ def bokeh(s: Stage) -> None:
 
 
 def bricks(s: Stage) -> None:
-    """A brick wall with posters, pipes and a lamp."""
-    _masonry(
-        s,
-        *((0.055, 0.16) if s.rng.random() < 0.7 else (0.12, 0.3)),
-        hsv(s.rng.uniform(0.0, 0.09), s.rng.uniform(0.2, 0.6), s.rng.uniform(0.35, 0.7)),
-    )
+    """A brick wall with pictures and things before it."""
+    tall, wide = (0.055, 0.16) if s.rng.random() < 0.7 else (0.12, 0.3)
+    clay = hsv(s.rng.uniform(0.0, 0.09), s.rng.uniform(0.2, 0.6), s.rng.uniform(0.35, 0.7))
+    _masonry(s, tall, wide, clay)
     _wall_things(s)
 
 
@@ -174,19 +158,13 @@ def curtain(s: Stage) -> None:
     r = s.rng
     tile = s.cloth()
     x = np.linspace(0, 1, s.width, dtype=np.float32)
-    fold = sum(
-        np.sin(2 * np.pi * f * x + r.uniform(0, 6)) * a
-        for f, a in zip(r.uniform(4, 22, 4), (0.5, 0.3, 0.3, 0.2), strict=True)
-    )
+    waves = np.sin(2 * np.pi * r.uniform(4, 22, (4, 1)) * x + r.uniform(0, 6, (4, 1)))
+    fold = np.array([0.5, 0.3, 0.3, 0.2]) @ waves
     field_x = (np.arange(s.width) + 0.02 * s.height * fold)[None].repeat(s.height, 0).astype(np.float32)
     field_y = np.arange(s.height, dtype=np.float32)[:, None].repeat(s.width, 1)
     laid = cv2.remap(tile, field_x % (tile.shape[1] - 1), field_y % (tile.shape[0] - 1), cv2.INTER_LINEAR)
-    s.backdrop(
-        laid * (0.75 + 0.28 * fold[None, :, None]) * (1 + 0.06 * s.noise(1.3))[..., None],
-        0.5,
-        r.uniform(0.1, 0.9),
-        sway=0.5,
-    )
+    shade = (0.75 + 0.28 * fold) * (1 + 0.06 * s.noise(1.3))
+    s.backdrop(laid * shade[..., None], 0.5, r.uniform(0.1, 0.9), sway=0.5)
     front = s.canvas()
     for painter in (things.plant, things.lamp, things.vase, things.sofa):
         if r.random() < 0.6:
@@ -209,28 +187,18 @@ def library(s: Stage) -> None:
 
 
 def shore(s: Stage) -> None:
-    """Water under a sky, with boats and posts."""
+    """Water under a sky, with posts in it."""
     r = s.rng
     sky = hsv(r.uniform(0.5, 0.65), r.uniform(0.1, 0.5), r.uniform(0.6, 0.95))
     s.backdrop(s.ramp(sky, sky * 0.5 + 0.5 * hsv(0.08, 0.3, 0.95), 0.02), 0.0, 0.5)
     _clouds(s, r.uniform(0.0, 0.6))
     water = hsv(r.uniform(0.45, 0.62), r.uniform(0.3, 0.7), r.uniform(0.25, 0.6))
-    cover = (
-        (np.arange(s.height) > r.uniform(0.45, 0.65) * s.height)
-        .astype(np.float32)[:, None, None]
-        .repeat(s.width, 1)
-    )
-    for near, drift in ((0.3, 0.05), (0.6, -0.08)):
-        texture = np.clip(water * (1 + 0.22 * s.noise(0.9, (0.35, 3.0)))[..., None], 0, 1)
-        s.layers.append(
-            Layer(
-                np.concatenate([texture * cover, cover], 2) * (1.0 if near < 0.5 else 0.5),
-                near,
-                0.3,
-                (drift, 0.0),
-                0.8,
-            )
-        )
+    below = np.arange(s.height) > r.uniform(0.45, 0.65) * s.height
+    cover = np.repeat(below.astype(np.float32)[:, None, None], s.width, 1)
+    for near, drift, opacity in ((0.3, 0.05, 1.0), (0.6, -0.08, 0.5)):
+        waves = np.clip(water * (1 + 0.22 * s.noise(0.9, (0.35, 3.0)))[..., None], 0, 1)
+        rgba = np.concatenate([waves * cover, cover], 2).astype(np.float32) * np.float32(opacity)
+        s.layers.append(Layer(rgba, near, 0.3, (drift, 0.0), 0.8))
     front = s.canvas()
     for _ in range(int(r.integers(2, 6))):
         things.post(s, front, r.uniform(0, s.wide), r.uniform(0.8, 1.2))
