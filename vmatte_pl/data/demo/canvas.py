@@ -7,6 +7,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from vmatte_pl.data.demo.shapes import points
 from vmatte_pl.data.demo.textures import Array
 
 _SHIFT = 4  # fractional bits of the coordinates given to OpenCV's rasteriser
@@ -30,7 +31,7 @@ class Light:
 
 
 class Canvas:
-    """Premultiplied RGBA, painted from back to front and kept as four planes, which blend several times faster.
+    """Premultiplied RGBA, painted from back to front; kept as planes, which blend several times faster.
 
     Args:
         height: Rows.
@@ -61,16 +62,13 @@ class Canvas:
         corner = np.array([columns.start, rows.start], np.float32)
         shape = (rows.stop - rows.start, columns.stop - columns.start)
         cover = np.zeros(shape, np.uint8)
-        colour: Array | None = None
-        for piece in pieces:
+        colour = texture = _lay(tile, pieces[0], corner, shape)
+        for before, piece in zip((pieces[0], *pieces), pieces, strict=False):
             own = _fill(shape, piece.outline - corner)
-            texture = _lay(tile, piece, corner, shape)
-            if colour is None:
-                colour = texture
-            else:
+            if piece.origin is not before.origin or piece.angle != before.angle:
+                texture = _lay(tile, piece, corner, shape)
                 cv2.copyTo(texture, own, colour)
             cv2.max(cover, own, cover)
-        assert colour is not None, "a body has pieces"  # noqa: S101 - narrows the type
         self._lay_down(rows, columns, cover.astype(np.float32) / 255, colour, volume, shadow, opacity)
 
     def flat(self, outline: Array, colour: Array, opacity: float = 1.0) -> None:
@@ -108,6 +106,17 @@ class Canvas:
             cover = cv2.resize(fine, (width, height), interpolation=cv2.INTER_AREA)
             self._over(rows, columns, cover.astype(np.float32) / 255, tone[:, None, None])
 
+    def stamp(self, colour: Array, cover: Array, corner: Array) -> None:
+        """Lay a patch of colour (h, w, 3), as opaque as ``cover`` (h, w), from its upper left corner."""
+        left, top = (int(c) for c in corner)
+        box = points((left, top), (left + cover.shape[1] - 1, top + cover.shape[0] - 1))
+        window = self._window(box, 0)
+        if window is None:
+            return
+        rows, columns = window
+        inner = slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left)
+        self._over(rows, columns, cover[inner], colour[inner].transpose(2, 0, 1))
+
     def _window(self, points: Array, margin: float) -> tuple[slice, slice] | None:
         """Rows and columns that the points touch, or None when they lie off the canvas."""
         low, high = np.floor(points.min(0) - margin), np.ceil(points.max(0) + margin)
@@ -132,7 +141,7 @@ class Canvas:
         slope_x = cv2.Sobel(height, cv2.CV_32F, 1, 0, scale=volume / 8)
         slope_y = cv2.Sobel(height, cv2.CV_32F, 0, 1, scale=volume / 8)
         towards = self.light.towards
-        lit = np.clip(0.62 - 1.5 * (towards[0] * slope_x + towards[1] * slope_y) + 0.35 * (height - 0.6), 0.0, 1.25)
+        lit = np.clip(0.64 - 1.25 * (towards[0] * slope_x + towards[1] * slope_y) + 0.28 * (height - 0.6), 0.0, 1.25)
         dark = self.light.dark[:, None, None]
         colour = np.stack(cv2.split(colour)) * (dark + lit * (self.light.bright[:, None, None] - dark))
         if shadow:

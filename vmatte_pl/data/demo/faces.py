@@ -45,7 +45,7 @@ class Face:
         self.eye = np.array([(0.16, 0.1, 0.07), (0.2, 0.3, 0.36), (0.1, 0.08, 0.07)][int(rng.integers(3))], np.float32)
 
     def paint(self, canvas: Canvas, centre: Array, tilt: float, gaze: float, drag: float, t: float) -> None:
-        """Paint the head over the neck; ``gaze`` is its yaw in radians, ``drag`` how far the hair lags behind."""
+        """Paint the head over the neck; ``gaze`` is its yaw, ``drag`` how far the hair lags behind."""
         h = self.head
         gaze = float(np.clip(gaze, -1.1, 1.1))
 
@@ -71,15 +71,15 @@ class Face:
         closed = (t + self.blink) % 2.7 < 0.12
         for side in (-1, 1):
             x = shift + side * 0.155 * narrow
-            wide = 0.062 * (narrow + 0.25 * (1 - narrow)) * (1 + 0.1 * side * np.sin(gaze))
+            wide = 0.056 * (narrow + 0.25 * (1 - narrow)) * (1 + 0.1 * side * np.sin(gaze))
             canvas.flat(put(ellipse(points((x, -0.03))[0], wide * 1.5, 0.06)), skin * 0.62, 0.3)
             if not closed:
                 canvas.flat(
-                    put(ellipse(points((x, -0.02))[0], wide, 0.032)),
+                    put(ellipse(points((x, -0.02))[0], wide, 0.026)),
                     np.array([0.92, 0.9, 0.88], np.float32),
                     0.9,
                 )
-                canvas.flat(put(ellipse(points((x + 0.015 * np.sin(gaze), -0.02))[0], 0.03, 0.032)), self.eye)
+                canvas.flat(put(ellipse(points((x + 0.015 * np.sin(gaze), -0.02))[0], 0.026, 0.027)), self.eye)
             lid = np.stack(
                 [x + np.linspace(-1.1, 1.1, 5) * wide, -0.045 - 0.015 * np.cos(np.linspace(-1.5, 1.5, 5))], 1
             )
@@ -106,7 +106,7 @@ class Face:
                 for s in (-1, 1)
             ]
             closed_rings = np.stack([np.concatenate([ring, ring[:1]]) for ring in rings])
-            canvas.strands(closed_rings, [self.brow * 0.5], thickness=max(1, round(self.head / 28)))
+            canvas.strands(closed_rings, [self.brow * 0.5], thickness=max(1, round(self.head / 45)))
 
     def _beard(self, canvas: Canvas, put: _Put, centre: Array, tilt: float, gaze: float) -> None:
         s = 0.2 * np.sin(gaze)

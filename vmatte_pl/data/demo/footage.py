@@ -70,7 +70,7 @@ def _cast(rng: Generator, split: str, height: int, width: int) -> list[Person]:
 def _expose(cast: list[Person], light: Light, t: float, shutter: float, height: int, width: int) -> Array:
     """Average what passes before the camera while the shutter is open, in premultiplied colour."""
     speed = max(_speed(person, t, shutter) for person in cast) / ZOOM
-    instants = int(np.clip(np.ceil(speed / 1.3), 1, 6))
+    instants = int(np.clip(np.ceil(speed / 2), 1, 8))
     total: Array = np.zeros((height, width, 4), np.float32)
     for k in range(instants):
         canvas = Canvas(round(height * ZOOM), round(width * ZOOM), light)

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from vmatte_pl.data.demo.canvas import Light
 from vmatte_pl.data.demo.motion import Wobble
-from vmatte_pl.data.demo.scenes import SCENES, SEEN, UNSEEN, Layer, Stage
+from vmatte_pl.data.demo.scenes import SCENES, SEEN, UNSEEN
+from vmatte_pl.data.demo.stage import Layer, Stage
 from vmatte_pl.data.demo.textures import Array, pick
 
 _MARGIN = 1.4  # how much larger than the picture a scene is painted, for the camera to move in
@@ -132,4 +133,4 @@ class Film:
             + self.rng.normal(0, self.grain, (*image.shape[:2], 1))
             + self.rng.normal(0, self.grain / 2, image.shape)
         )
-        return np.clip(graded * 255 + 0.5, 0, 255).astype(np.uint8)
+        return np.asarray(np.clip(graded * 255 + 0.5, 0, 255), np.uint8)

@@ -47,7 +47,9 @@ class Hair:
         self.length = (length * rng.uniform(0.55, 1.1, count)).astype(np.float32)
         self.depth = rng.uniform(0.82, 1.02, count).astype(np.float32)
         self.phase = rng.uniform(0, 2 * np.pi, (2, count)).astype(np.float32)
-        self.stray = rng.normal(0, 1, count).astype(np.float32)
+        self.stray = np.clip(rng.standard_t(2.5, count), -4, 4).astype(np.float32)
+        self.volume = float(rng.uniform(0.06, 0.2))
+        self.apart = (self.volume * np.abs(rng.normal(0, 1, count))).astype(np.float32)
         self.wind = Wobble(rng, 0.5 if style != "windswept" else 0.9, 0.4, 1.6)
         self.breeze = float(rng.normal(0, 0.12)) + (float(rng.choice([-0.7, 0.7])) if style == "windswept" else 0)
         tone = tile.mean((0, 1))
@@ -61,7 +63,7 @@ class Hair:
         h = self.head
         if self.style in _HANGING:
             length = float(np.quantile(self.length, 0.6)) if len(self.length) else 1.0
-            width = 0.42 + 0.1 * self.lift
+            width = 0.4 + 0.8 * self.volume + 0.1 * self.lift
             sway = (drag + self.breeze + 0.25 * self.wind(t)) * length
             mass = points((0, -0.5), (0.3, -0.42), (width, -0.05), (width + 0.02 + sway * 0.4, length * 0.45))
             left = points((-width - 0.02 + sway * 0.4, length * 0.45), (-width, -0.05), (-0.3, -0.42))
@@ -111,12 +113,11 @@ class Hair:
         side = np.sign(self.angle)[:, None]
         x = root[:, :1] + out[:, :1] * self.lift * length * 0.5 * tau + side * 0.09 * flow * heavy
         y = root[:, 1:] + out[:, 1:] * self.lift * length * 0.5 * tau * (1 - 0.3 * tau * heavy)
-        x = x + sway[:, None] * length * tau**1.7 + 0.035 * self.stray[:, None] * tau * (0.4 + length) + curl * tau
+        if self.style in _HANGING:  # down past the ears, not across the face
+            fall = np.clip(tau / 0.4, 0, 1) ** 0.7
+            x = x + fall * (side * (0.36 + self.apart[:, None] * (0.6 + tau)) - x)
+        x = x + sway[:, None] * length * tau**1.7 + 0.04 * self.stray[:, None] * tau**1.5 * (0.4 + length) + curl * tau
         y = y + heavy * length * tau**1.3 + curl * 0.5 * tau
-        if self.style in _HANGING:  # over the ears and not across the face
-            x = np.where(np.abs(x) < 0.36, side * (0.36 + 0.1 * (np.abs(x) - 0.36)), x) * (tau > 0.25) + x * (
-                tau <= 0.25
-            )
         return centre + turned(np.stack([x, y], -1).reshape(-1, 2) * self.head, tilt).reshape(*x.shape, 2)
 
     def _tail(self, canvas: Canvas, centre: Array, tilt: float, drag: float, t: float) -> None:

@@ -56,7 +56,7 @@ class Motion:
     def __init__(self, rng: Generator, action: str, amount: float = 1.0) -> None:
         self.action = action
         self.amount = amount
-        self.beat = 2 * np.pi * rng.uniform(0.8, 1.7)
+        self.beat = 2 * np.pi * rng.uniform(0.7, 1.4)
         self.phase = rng.uniform(0, 2 * np.pi)
         self.heading = float(rng.choice([-1, 1]))
         self.arm = [float(rng.uniform(0.12, 0.4)), float(rng.uniform(0.12, 0.4))]
@@ -65,13 +65,13 @@ class Motion:
         self.both = bool(rng.random() < 0.3)
         self.stance = float(rng.uniform(0.04, 0.2))
         self.base_yaw = float(rng.uniform(-0.5, 0.5))
-        drift = {"x": 0.12, "y": 0.04, "lean": 0.06, "yaw": 0.2, "gaze": 0.35, "nod": 0.12}
-        self.drift = {name: Wobble(rng, size * amount) for name, size in drift.items()}
+        self.drift = [Wobble(rng, size * amount) for size in (0.12, 0.04, 0.06, 0.2, 0.35, 0.12)]
         self.limbs = [Wobble(rng, 0.22 * amount, 0.3, 1.8) for _ in range(6)]
 
     def __call__(self, t: float) -> Pose:
         """The pose at t seconds."""
-        pose = Pose(**{name: wobble(t) for name, wobble in self.drift.items()})
+        x, y, lean, yaw, gaze, nod = (wobble(t) for wobble in self.drift)
+        pose = Pose(x, y, lean, yaw, gaze, nod)
         pose.yaw += self.base_yaw
         w = [wobble(t) for wobble in self.limbs]
         arms = [[self.arm[k] + 0.5 * w[k], self.arm[k] + self.bend[k] + w[2 + k]] for k in (0, 1)]
@@ -116,8 +116,8 @@ class Motion:
         pose.y += 0.12 * self.amount * abs(self._swing(t))
         pose.lean += 0.16 * self._swing(t, 0.5)
         for k in (0, 1):
-            arms[k][0] = 1.25 + 0.75 * self._swing(t, 1.0, 1.3 * k) * self.amount
-            arms[k][1] = arms[k][0] + 0.9 * self._swing(t, 1.0, 2.2 * k + 1) + 0.4 * (self.bend[k] + 1)
+            arms[k][0] = 1.2 + 0.6 * self._swing(t, 1.0, 1.3 * k) * self.amount
+            arms[k][1] = arms[k][0] + 0.7 * self._swing(t, 1.0, 2.2 * k + 1) + 0.4 * (self.bend[k] + 1)
         lift = [0.25 + 0.25 * self._swing(t, 0.5, np.pi * k) for k in (0, 1)]
         pose.legs = ((self.stance + lift[0], -0.25 * lift[0]), (self.stance + lift[1], -0.25 * lift[1]))
 
@@ -134,7 +134,7 @@ class Motion:
             arms[k][0] += 0.25 * (1 + self._swing(t, 0.6, 0.8))
 
     def _exercise(self, pose: Pose, arms: list[list[float]], t: float) -> None:
-        rise = 0.5 + 0.5 * self._swing(t)
+        rise = 0.5 + 0.5 * self._swing(t, 0.6)
         for k in (0, 1):
             arms[k] = [0.25 + 2.5 * rise, 0.25 + 2.7 * rise]
         pose.y -= 0.15 * rise

@@ -1,5 +1,7 @@
 """Outlines: rounded polygons, capsules and tubes."""
 
+from functools import cache
+
 import numpy as np
 
 from vmatte_pl.data.demo.textures import Array
@@ -40,25 +42,32 @@ def mirrored(profile: Array, steps: int = 4) -> Array:
     return rounded(np.concatenate([profile, left]), steps)
 
 
+@cache
+def _circle(n: int) -> Array:
+    t = np.linspace(0, 2 * np.pi, n, endpoint=False, dtype=np.float32)
+    return np.stack([np.cos(t), np.sin(t)], 1)
+
+
 def ellipse(centre: Array, across: float, along: float, angle: float = 0.0, n: int = 24) -> Array:
     """An ellipse with half axes across and along the bone's direction."""
-    t = np.linspace(0, 2 * np.pi, n, endpoint=False, dtype=np.float32)
-    return centre + turned(np.stack([across * np.cos(t), along * np.sin(t)], 1), angle)
+    return centre + turned(_circle(n) * np.array([across, along], np.float32), angle)
+
+
+# A capsule's constants: how far down the bone its sides are sampled, their bulge, and its round ends.
+_DOWN = np.linspace(0, 1, 7, dtype=np.float32)[:, None]
+_BULGE = np.sin(np.pi * np.clip(_DOWN * 1.3, 0, 1)).astype(np.float32)
+_END = _circle(12)[1:6]
 
 
 def capsule(start: Array, end: Array, r0: float, r1: float, bulge: float = 0.0) -> Array:
     """A limb: round at both ends, from radius r0 to r1, thicker by ``bulge`` at its upper third."""
     axis = end - start
-    length = max(float(np.hypot(*axis)), 1e-3)
-    along = axis / length
+    along = axis / max(float(np.hypot(axis[0], axis[1])), 1e-3)
     across = np.array([-along[1], along[0]], np.float32)
-    t = np.linspace(0, 1, 7, dtype=np.float32)[:, None]
-    radius = r0 + (r1 - r0) * t + bulge * np.sin(np.pi * np.clip(t * 1.3, 0, 1))
-    left, right = start + t * axis + radius * across, start + t * axis - radius * across
-    turn = np.linspace(0, np.pi, 7, dtype=np.float32)[1:-1, None]
-    foot = end + r1 * (np.cos(turn) * across + np.sin(turn) * along)
-    head = start - r0 * (np.cos(turn) * across + np.sin(turn) * along)
-    return np.concatenate([left, foot, right[::-1], head]).astype(np.float32)
+    spine = start + _DOWN * axis
+    side = (r0 + (r1 - r0) * _DOWN + bulge * _BULGE) * across
+    turn = _END @ np.stack([across, along])
+    return np.concatenate([spine + side, end + r1 * turn, (spine - side)[::-1], start - r0 * turn]).astype(np.float32)
 
 
 def ribbon(spine: Array, radius: Array) -> Array:

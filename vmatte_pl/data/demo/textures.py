@@ -1,14 +1,14 @@
 """Seeded noise, colours and seamless tiles of cloth, skin and hair."""
 
 import colorsys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating]  # in single precision wherever it is large
 
 TILE = 256  # texels along a tile's side; a head is HEAD_TEXELS of them high
 HEAD_TEXELS = 96.0
@@ -32,13 +32,14 @@ HAIR = (
 UNSEEN_HAIR = ((0.72, 0.71, 0.70), (0.36, 0.36, 0.38), (0.60, 0.40, 0.33))
 
 CLOTHS = ("plain", "hoops", "stripes", "checks", "dots", "denim", "knit", "speckle")
+_BLOTCHES = {"floral": 1.3, "camouflage": 1.8, "speckle": 0.5}  # kinds of cut-off noise, and its beta
 UNSEEN_CLOTHS = {"valid": ("tartan", "zigzag"), "test": ("diagonals", "floral", "camouflage")}
 
 
 def pick(rng: Generator, split: str, seen: Sequence[str], unseen: dict[str, tuple[str, ...]]) -> str:
     """Draw a kind; valid and test draw half of theirs from kinds that training never shows."""
     pool = unseen[split] if split in unseen and rng.random() < 0.5 else seen
-    return pool[rng.integers(len(pool))]
+    return pool[int(rng.integers(len(pool)))]
 
 
 def pink(
@@ -62,7 +63,7 @@ def pink(
     radius[0, 0] = np.inf
     spectrum = np.fft.rfft2(rng.standard_normal((height, width))) / radius**beta
     noise = np.fft.irfft2(spectrum, (height, width))
-    return (noise / noise.std()).astype(np.float32)
+    return np.asarray(noise / noise.std(), np.float32)
 
 
 def hsv(hue: float, saturation: float, value: float) -> Array:
@@ -83,47 +84,41 @@ def along(tones: Sequence[tuple[float, float, float]], rng: Generator, jitter: f
     low = min(int(place), len(tones) - 2)
     row = np.array(tones, np.float32)
     tone = row[low] + (place - low) * (row[low + 1] - row[low])
-    return np.clip(tone + rng.normal(0, jitter, 3), 0.03, 0.98).astype(np.float32)
+    return np.asarray(np.clip(tone + rng.normal(0, jitter, 3), 0.03, 0.98), np.float32)
+
+
+def _soft_step(x: Array, hardness: float) -> Array:
+    return np.asarray(1 / (1 + np.exp(-hardness * x)), np.float32)
 
 
 def _pattern(rng: Generator, kind: str) -> Array:
-    """How much of the first and second accent colour shows, (TILE, TILE, 2) in [0, 1]."""
+    """How much of the first and second accent colour shows, (2, TILE, TILE) in [0, 1]."""
+    if kind in _BLOTCHES:
+        noise = np.stack([pink(rng, TILE, TILE, _BLOTCHES[kind]) for _ in range(2)])
+        return _soft_step(noise - np.array([0.7, 1.0], np.float32)[:, None, None], 12)
     y, x = np.mgrid[:TILE, :TILE].astype(np.float32) * (2 * np.pi / TILE)
-    n = int(rng.integers(5, 14))
+    n, duty = int(rng.integers(5, 14)), float(rng.uniform(-0.3, 0.6))
 
-    def bars(phase: Array, duty: float = 0.0, hardness: float = 6.0) -> Array:
-        return 1 / (1 + np.exp(-hardness * (np.sin(phase) - duty)))
+    def bars(phase: Array, least: float = 0.0, hardness: float = 6.0) -> Array:
+        return _soft_step(np.sin(phase) - least, hardness)
 
-    none = np.zeros_like(x)
-    duty = float(rng.uniform(-0.3, 0.6))
-    match kind:
-        case "hoops":
-            first, second = bars(n * y, duty), bars(n * y / 1.0 + 1.2, 0.95, 20)
-        case "stripes":
-            first, second = bars(n * x, duty), bars(2 * n * x, 0.97, 30)
-        case "checks":
-            first, second = bars(n * x) * bars(n * y), none
-        case "dots":
-            first, second = bars(none + np.pi / 2, 1) * 0 + (np.sin(n * x) * np.sin(n * y) > 0.55), none
-            first = cv2.GaussianBlur(first.astype(np.float32), (0, 0), 0.9)
-        case "tartan":
-            first = 0.5 * bars(n // 2 * x, 0.2) + 0.5 * bars(n // 2 * y, 0.2)
-            second = np.maximum(bars(n // 2 * x + 2, 0.97, 40), bars(n // 2 * y + 2, 0.97, 40))
-        case "zigzag":
-            first, second = bars(n * y + 1.6 * np.arcsin(np.sin(n * x))), none
-        case "diagonals":
-            first, second = bars(n * (x + y), duty), bars(n * (x + y) + 2, 0.96, 25)
-        case "floral" | "camouflage" | "speckle":
-            beta = {"floral": 1.3, "camouflage": 1.8, "speckle": 0.5}[kind]
-            first = 1 / (1 + np.exp(-12 * (pink(rng, TILE, TILE, beta) - 0.7)))
-            second = 1 / (1 + np.exp(-12 * (pink(rng, TILE, TILE, beta) - 1.0)))
-        case "denim":
-            first, second = 0.5 + 0.25 * pink(rng, TILE, TILE, 0.3, (2, 1)), none
-        case "knit":
-            first, second = 0.6 * bars(32 * y + 1.2 * np.abs(np.sin(16 * x)), 0.3, 3), none
-        case _:
-            first, second = none, none
-    return np.stack([first, second], -1).astype(np.float32)
+    m, none = n // 2, np.zeros_like(x)
+    drawn: dict[str, Callable[[], tuple[Array, Array]]] = {
+        "hoops": lambda: (bars(n * y, duty), bars(n * y + 1.2, 0.95, 20)),
+        "stripes": lambda: (bars(n * x, duty), bars(2 * n * x, 0.97, 30)),
+        "checks": lambda: (bars(n * x) * bars(n * y), none),
+        "dots": lambda: (_soft_step(np.sin(n * x) * np.sin(n * y) - 0.5, 12), none),
+        "tartan": lambda: (
+            0.5 * bars(m * x, 0.2) + 0.5 * bars(m * y, 0.2),
+            np.maximum(bars(m * x + 2, 0.97, 40), bars(m * y + 2, 0.97, 40)),
+        ),
+        "zigzag": lambda: (bars(n * y + 1.6 * np.arcsin(np.sin(n * x))), none),
+        "diagonals": lambda: (bars(n * (x + y), duty), bars(n * (x + y) + 2, 0.96, 25)),
+        "denim": lambda: (0.5 + 0.25 * pink(rng, TILE, TILE, 0.3, (2, 1)), none),
+        "knit": lambda: (0.6 * bars(32 * y + 1.2 * np.abs(np.sin(16 * x)), 0.3, 3), none),
+        "plain": lambda: (none, none),
+    }
+    return np.stack(drawn[kind]()).astype(np.float32)
 
 
 def cloth(rng: Generator, kind: str, head: float) -> Array:
@@ -143,11 +138,11 @@ def cloth(rng: Generator, kind: str, head: float) -> Array:
         first = ground * rng.uniform(1.1, 1.5)
     elif kind == "knit":
         first = ground * 0.62
-    amount = _pattern(rng, kind)
-    tile = ground + amount[..., :1] * (first - ground)
-    tile = tile + amount[..., 1:] * (second - tile)
-    folds = 0.10 * pink(rng, TILE, TILE, 1.5, (0.7, 1.6)) + 0.05 * pink(rng, TILE, TILE, 1.2)
-    weave = 0.035 * pink(rng, TILE, TILE, 0.2)
+    much, little = _pattern(rng, kind)[..., None]
+    tile = ground + much * (first - ground)
+    tile = tile + little * (second - tile)
+    folds = 0.09 * pink(rng, TILE, TILE, 1.7, (2.2, 0.8)) + 0.06 * pink(rng, TILE, TILE, 1.5, (0.7, 1.8))
+    weave = 0.03 * pink(rng, TILE, TILE, 0.2)
     return scaled(tile * (1 + folds + weave)[..., None], head)
 
 

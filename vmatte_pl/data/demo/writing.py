@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from vmatte_pl.data.demo import footage, grounds
 
-VERSION = 1  # raise it whenever a pixel changes, so that nobody trains on a stale cache
+VERSION = 2  # raise it whenever a pixel changes, so that nobody trains on a stale cache
 SPLITS = ("train", "valid", "test")
 
 Bytes = NDArray[np.uint8]
@@ -58,7 +58,7 @@ class _Item(NamedTuple):
 
     kind: str  # "foregrounds" or "backgrounds"
     split: str
-    index: int
+    number: int
 
 
 def render_foreground(split: str, index: int, recipe: Recipe = FULL) -> tuple[Bytes, Bytes]:
@@ -86,12 +86,12 @@ def demo_footage(cache: Path | None = None, recipe: Recipe = FULL, workers: int 
     """Return the demo's footage, rendering it first if it is not there yet.
 
     Foregrounds come in VideoMatte240K's layout ``{train,valid,test}/{fgr,pha}/<0000>/<00000>.jpg``;
-    backgrounds are stills ``{train,valid,test}/<0000>.jpg`` and moving ones ``<0000>/<0000>.jpg`` side by side.
-    A run that is killed leaves nothing that would be taken for whole, and a second process that asks
-    meanwhile waits for the first.
+    backgrounds are stills ``{train,valid,test}/<0000>.jpg`` and, side by side with them, moving ones
+    ``<0000>/<0000>.jpg``. A run that is killed leaves nothing that would be taken for whole, and a second
+    process that asks meanwhile waits for the first.
 
     Args:
-        cache: Where to keep it; by default ``$VMATTE_CACHE``, ``$XDG_CACHE_HOME/vmatte`` or ``~/.cache/vmatte``.
+        cache: Where to keep it; by default ``default_cache()``.
         recipe: How much of it.
         workers: Processes to render with; by default one a core.
 
@@ -109,14 +109,14 @@ def demo_footage(cache: Path | None = None, recipe: Recipe = FULL, workers: int 
 
 
 def default_cache() -> Path:
-    """The user's folder for what can be made again."""
+    """``$VMATTE_CACHE``, or else ``vmatte`` in ``$XDG_CACHE_HOME`` or ``~/.cache``."""
     if own := os.environ.get("VMATTE_CACHE"):
         return Path(own)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vmatte"
 
 
 def _write(home: Path, recipe: Recipe, workers: int) -> None:
-    """Render everything beside ``home``, then rename; the caller holds the lock, so any leftovers are stale."""
+    """Render everything beside ``home``, then rename; under the caller's lock any leftovers are stale."""
     for leftover in home.parent.glob(f"{home.name}.part-*"):
         shutil.rmtree(leftover)
     part = Path(tempfile.mkdtemp(prefix=f"{home.name}.part-", dir=home.parent))
@@ -142,14 +142,16 @@ def _render_all(part: Path, items: list[_Item], recipe: Recipe, workers: int) ->
     """Render the items, in this process or in several, and yield after each."""
     if workers == 1:
         for item in items:
-            yield _render(part, item, recipe)
+            _render(part, item, recipe)
+            yield
         return
     # Forking a process that has run torch can hang, hence fresh ones.
     with ProcessPoolExecutor(workers, get_context("spawn"), initializer=cv2.setNumThreads, initargs=(1,)) as pool:
         jobs: list[Future[None]] = [pool.submit(_render, part, item, recipe) for item in items]
         try:
             for job in as_completed(jobs):
-                yield job.result()
+                job.result()
+                yield
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
@@ -158,14 +160,14 @@ def _render_all(part: Path, items: list[_Item], recipe: Recipe, workers: int) ->
 def _render(part: Path, item: _Item, recipe: Recipe) -> None:
     place = part / item.kind / item.split
     if item.kind == "foregrounds":
-        fgr, pha = render_foreground(item.split, item.index, recipe)
-        _save(place / "fgr" / f"{item.index:04d}", 5, fgr)
-        _save(place / "pha" / f"{item.index:04d}", 5, pha)
-    elif item.index % 2:
-        _save(place / f"{item.index:04d}", 4, render_background(item.split, item.index, recipe))
+        fgr, pha = render_foreground(item.split, item.number, recipe)
+        _save(place / "fgr" / f"{item.number:04d}", 5, fgr)
+        _save(place / "pha" / f"{item.number:04d}", 5, pha)
+    elif item.number % 2:
+        _save(place / f"{item.number:04d}", 4, render_background(item.split, item.number, recipe))
     else:
         place.mkdir(parents=True, exist_ok=True)
-        _save_jpeg(place / f"{item.index:04d}.jpg", render_background(item.split, item.index, recipe)[0])
+        _save_jpeg(place / f"{item.number:04d}.jpg", render_background(item.split, item.number, recipe)[0])
 
 
 def _save(folder: Path, digits: int, frames: Bytes) -> None:
