@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,15 @@ from vmatte_pl.tasks.base import MattingTask
 
 USAGE = """Boost a frozen video matting network with small adapters.
 
-  vmatte fit --config bwa.yaml     train; a config is a path or the name of one that comes with vmatte
-  vmatte test                      score the newest run's best checkpoint
-  vmatte fit --help                every setting; any can follow --config as a flag, and flags win
-  --debug                          show the traceback of an error"""
+  vmatte fit --config bwa.yaml     train; a config is a path, or the name of one that comes with vmatte
+  vmatte test                      score the newest run's best checkpoint and write its report
+  vmatte predict                   write that network's alphas of the test clips
+  vmatte validate                  score it on the validation clips
+
+  vmatte COMMAND --help            every setting; any can follow as a flag, and flags win over the config
+  vmatte COMMAND --print_config    the config as it would be used
+  --debug                          show the traceback of an error
+"""
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -33,14 +39,18 @@ def main(args: Sequence[str] | None = None) -> int:
         args: The words after ``vmatte``; by default those of the command line.
     """
     words = list(sys.argv[1:] if args is None else args)
+    if not words or words[0] in ("-h", "--help"):
+        print(USAGE, end="")  # noqa: T201 - what the user asked for
+        return 0
     debug = "--debug" in words
     os.environ.setdefault("WANDB_SILENT", "true")  # the report at a run's end says where its files are
     try:
         VmatteCLI(_complete([w for w in words if w != "--debug"]))
-    except VmatteError as error:
-        if debug:
+    except Exception as error:
+        mendable = _mendable(error)
+        if debug or mendable is None:
             raise
-        print(f"vmatte: {error}", file=sys.stderr)  # noqa: T201 - what the user is told
+        print(f"vmatte: {mendable}", file=sys.stderr)  # noqa: T201 - what the user is told
         return 1
     return 0
 
@@ -59,7 +69,7 @@ class VmatteCLI(LightningCLI):
             subclass_mode_data=True,
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,
-            parser_kwargs={"description": USAGE},
+            parser_kwargs={"prog": "vmatte"},
             args=args,
         )
 
@@ -73,8 +83,11 @@ class VmatteCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         """Keep the curves of a fit apart: what tests it must not write into its metrics.csv."""
         trainer = self.config[self.config.subcommand].trainer
-        if self.config.subcommand != "fit" and isinstance(trainer.logger, list):
-            trainer.logger = [x for x in trainer.logger if not x.class_path.endswith("CSVLogger")]
+        if self.config.subcommand != "fit":
+            # what says so means a fit that is resumed elsewhere
+            warnings.filterwarnings("ignore", "The dirpath has changed")
+            if isinstance(trainer.logger, list):
+                trainer.logger = [x for x in trainer.logger if not x.class_path.endswith("CSVLogger")]
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Choose the precision that is fastest here, if the config leaves it open."""
@@ -83,6 +96,13 @@ class VmatteCLI(LightningCLI):
             kwargs["precision"] = fastest_precision(given.accelerator)
             rank_zero_info(f"Precision: {kwargs['precision']}, the fastest here; --trainer.precision sets another")
         return super().instantiate_trainer(**kwargs)
+
+
+def _mendable(error: BaseException | None) -> VmatteError | None:
+    """Return the error that a user can mend, which jsonargparse may have wrapped in ones of its own."""
+    while error is not None and not isinstance(error, VmatteError):
+        error = error.__cause__
+    return error
 
 
 def _complete(args: list[str]) -> list[str]:

@@ -19,7 +19,7 @@ from vmatte_pl.data.demo import (
 )
 from vmatte_pl.data.demo.canvas import unfold
 
-SMALL = Recipe(width=128, height=72, frames=2)
+SMALL = Recipe(width=128, height=72, frames=(2, 2, 2))
 
 
 @pytest.fixture(scope="module")
@@ -50,20 +50,21 @@ def test_people_and_odd_backgrounds_move_and_even_backgrounds_are_stills() -> No
     _, pha = render_foreground("train", 1, TINY)
     assert np.abs(pha[0].astype(int) - pha[-1]).mean() > 0.5
     moving, still = render_background("train", 1, TINY), render_background("train", 0, TINY)
-    assert len(moving) == TINY.frames
+    assert len(moving) == TINY.frames[0]
     assert np.abs(moving[0].astype(int) - moving[-1]).mean() > 1
     assert len(still) == 1
 
 
 def test_the_folders_are_laid_out_as_videomatte240k(footage: tuple[Path, Path]) -> None:
     foregrounds, backgrounds = footage
-    for split, clips, number in zip(("train", "valid", "test"), TINY.clips, TINY.grounds, strict=True):
+    splits = zip(("train", "valid", "test"), TINY.frames, TINY.clips, TINY.grounds, strict=True)
+    for split, frames, clips, number in splits:
         for kind in ("fgr", "pha"):
             folders = foregrounds / split / kind
             assert names(folders) == [f"{i:04d}" for i in range(clips)]
-            assert names(folders / "0000") == [f"{i:05d}.jpg" for i in range(TINY.frames)]
+            assert names(folders / "0000") == [f"{i:05d}.jpg" for i in range(frames)]
         assert names(backgrounds / split) == [f"{i:04d}" if i % 2 else f"{i:04d}.jpg" for i in range(number)]
-        assert names(backgrounds / split / "0001") == [f"{i:04d}.jpg" for i in range(TINY.frames)]
+        assert names(backgrounds / split / "0001") == [f"{i:04d}.jpg" for i in range(frames)]
 
 
 def test_files_hold_what_was_rendered(footage: tuple[Path, Path]) -> None:
@@ -117,7 +118,7 @@ def test_whole_footage_is_not_made_again(footage: tuple[Path, Path]) -> None:
 
 
 def test_what_a_killed_run_left_is_neither_used_nor_kept(tmp_path: Path) -> None:
-    recipe = Recipe(width=32, height=18, frames=1, clips=(1, 0, 0), grounds=(1, 0, 0))
+    recipe = Recipe(width=32, height=18, frames=(1, 1, 1), clips=(1, 0, 0), grounds=(1, 0, 0))
     leftover = tmp_path / f"{recipe.name}.part-killed"
     (leftover / "foregrounds/train/fgr/0000").mkdir(parents=True)
     foregrounds, _ = demo_footage(tmp_path, recipe, workers=1)
@@ -136,7 +137,7 @@ def test_a_run_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_two_that_ask_at_once_both_get_the_whole(tmp_path: Path) -> None:
-    recipe = Recipe(width=32, height=18, frames=1, clips=(2, 0, 0), grounds=(2, 0, 0))
+    recipe = Recipe(width=32, height=18, frames=(1, 1, 1), clips=(2, 0, 0), grounds=(2, 0, 0))
     with ThreadPoolExecutor(2) as pool:
         answers = list(pool.map(lambda _: demo_footage(tmp_path, recipe, workers=1), range(2)))
     assert answers[0] == answers[1]
@@ -148,7 +149,7 @@ def test_several_processes_render_from_a_script_without_a_file(tmp_path: Path) -
     """Fresh worker processes must not need an importable main module."""
     code = (
         "import sys; from pathlib import Path; from vmatte_pl.data.demo import Recipe, demo_footage\n"
-        "recipe = Recipe(32, 18, 1, (1, 0, 0), (1, 0, 0))\n"
+        "recipe = Recipe(32, 18, (1, 1, 1), (1, 0, 0), (1, 0, 0))\n"
         "print(demo_footage(Path(sys.argv[1]), recipe, workers=2)[1])"
     )
     run = subprocess.run(  # noqa: S603 - our own interpreter and code

@@ -73,6 +73,13 @@ def test_unknown_networks_are_named(architecture: str, encoder: str) -> None:
         Adapter(architecture, encoder)
 
 
+def test_options_reach_the_architecture_and_unknown_ones_are_named() -> None:
+    slim = Adapter(options={"decoder_channels": [64, 32, 16, 8, 8]})
+    assert sum(p.numel() for p in slim.parameters()) < sum(p.numel() for p in Adapter().parameters())
+    with pytest.raises(ConfigError, match="decoder_widths"):
+        Adapter("Unet", options={"decoder_widths": [1]})
+
+
 def test_a_negative_window_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"found -1 in adapter\.window"):
         Adapter(window=-1)

@@ -55,7 +55,7 @@ class Report(Callback):
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Find the run's folder, now that the checkpoint is known, and start anew."""
-        self._folder = _run_folder(trainer)
+        self._folder = run_folder(trainer)
         self._gallery = Gallery(self.clips, self.video_clips, self.video_frames, self.width)
         self._scores, self._text = None, ""
 
@@ -94,7 +94,8 @@ class Report(Callback):
             print(self._text, flush=True)  # noqa: T201 - what a test prints is this
 
 
-def _run_folder(trainer: Trainer) -> Path:
+def run_folder(trainer: Trainer) -> Path:
+    """Return the folder of the run whose checkpoint is used, or else the Trainer's own; all ranks must ask."""
     log_dir = trainer.log_dir  # a broadcast: asked on every rank, even where it is not used
     checkpoint = trainer.ckpt_path
     if checkpoint is not None and Path(checkpoint).parent.name == "checkpoints":

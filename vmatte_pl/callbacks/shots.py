@@ -14,10 +14,10 @@ def shot(batch: ClipBatch, outputs: StepOutput, b: int, t: int) -> Shot:
     return Shot(
         clip=batch["clip"][b],
         frame=int(batch["start"][b]) + t,
-        com=_uint8(batch["com"][b, t]),
-        true=_uint8(batch["pha"][b, t])[..., 0],
-        boosted=_uint8(outputs["alpha"][b, t])[..., 0],
-        base=None if base is None else _uint8(base[b, t])[..., 0],
+        com=uint8(batch["com"][b, t]),
+        true=uint8(batch["pha"][b, t])[..., 0],
+        boosted=uint8(outputs["alpha"][b, t])[..., 0],
+        base=None if base is None else uint8(base[b, t])[..., 0],
     )
 
 
@@ -31,7 +31,7 @@ def frame_errors(batch: ClipBatch, outputs: StepOutput) -> Tensor:
     return (first.float() - batch["pha"]).abs().mean(dim=(2, 3, 4))
 
 
-def _uint8(picture: Tensor) -> NDArray[np.uint8]:
+def uint8(picture: Tensor) -> NDArray[np.uint8]:
     """(C, H, W) in [0, 1] to (H, W, C); rounded on the device, so that a quarter of the bytes travel."""
     levels = picture.detach().float().clamp(0, 1).mul(255).round().byte()
     return np.ascontiguousarray(levels.permute(1, 2, 0).cpu().numpy())

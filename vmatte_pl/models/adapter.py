@@ -1,5 +1,7 @@
 """The adapter A: a small segmentation network that looks at a window of frames and corrects an alpha."""
 
+from typing import Any
+
 import segmentation_models_pytorch as smp
 import torch
 import torch.nn.functional as F
@@ -27,6 +29,7 @@ class Adapter(nn.Module):
         encoder_weights: A name of pre-trained weights such as ``imagenet``, which are downloaded, or None.
         window: l, how many earlier frames it sees beside the current one.
         residual: Correct the given alpha in logit space, or else predict a new one directly.
+        options: Further settings of the architecture by name, such as ``decoder_channels`` of a Unet.
 
     Shape:
         - frames: (B, l + T, 3, H, W) RGB in [0, 1]: T frames and the l before them.
@@ -44,6 +47,7 @@ class Adapter(nn.Module):
         encoder_weights: str | None = None,
         window: int = 2,
         residual: bool = True,
+        options: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
         if window < 0:
@@ -54,7 +58,9 @@ class Adapter(nn.Module):
                 remedy="set it to 2 for the two frames before the current one",
             )
         self.window, self.residual = window, residual
-        self.network = _segmentation_network(architecture, encoder, encoder_weights, 3 * (window + 1) + 1)
+        self.network = _segmentation_network(
+            architecture, encoder, encoder_weights, 3 * (window + 1) + 1, options or {}
+        )
         mean, std = _normalisation(encoder, encoder_weights)
         # an alpha of 0 or 1 becomes -1 or 1, about the range of a normalised colour
         self.register_buffer("mean", _channels([*mean * (window + 1), 0.5]), persistent=False)
@@ -98,15 +104,17 @@ def shift_logits(alpha: Tensor, logits: Tensor) -> Tensor:
     return moved + (moved.clamp(0, 1) - moved).detach()
 
 
-def _segmentation_network(architecture: str, encoder: str, weights: str | None, channels: int) -> nn.Module:
+def _segmentation_network(
+    architecture: str, encoder: str, weights: str | None, channels: int, options: dict[str, Any]
+) -> nn.Module:
     try:
         network: nn.Module = smp.create_model(
-            architecture, encoder_name=encoder, encoder_weights=weights, in_channels=channels, classes=1
+            architecture, encoder_name=encoder, encoder_weights=weights, in_channels=channels, classes=1, **options
         )
-    except (KeyError, RuntimeError, ValueError) as error:
+    except (KeyError, RuntimeError, TypeError, ValueError) as error:
         raise ConfigError(
             expected="an architecture, encoder and weights that segmentation_models_pytorch knows",
-            found=f"{architecture}, {encoder}, {weights} ({str(error).splitlines()[0][:150]})",
+            found=f"{architecture}, {encoder}, {weights}, {options} ({str(error).splitlines()[0][:150]})",
             where="adapter",
             remedy="see smp.encoders.get_encoder_names() and timm.list_models()",
         ) from error

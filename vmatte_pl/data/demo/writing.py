@@ -32,16 +32,17 @@ class Recipe:
     Args:
         width: Columns.
         height: Rows.
-        frames: Frames of every clip and of every moving background.
+        frames: Frames of every clip and of every moving background in train, valid and test. Training learns more
+            from many short clips than from a few long ones.
         clips: Clips of people in train, valid and test.
         grounds: Backgrounds in train, valid and test; every other one moves.
     """
 
     width: int = 256
     height: int = 144
-    frames: int = 24
-    clips: tuple[int, int, int] = (40, 4, 8)
-    grounds: tuple[int, int, int] = (24, 4, 8)
+    frames: tuple[int, int, int] = (8, 24, 24)
+    clips: tuple[int, int, int] = (120, 5, 8)
+    grounds: tuple[int, int, int] = (60, 5, 8)
 
     @property
     def name(self) -> str:
@@ -50,7 +51,7 @@ class Recipe:
 
 
 FULL = Recipe()
-TINY = Recipe(width=64, height=36, frames=4, clips=(2, 1, 1), grounds=(2, 2, 2))
+TINY = Recipe(width=64, height=36, frames=(3, 4, 5), clips=(2, 1, 1), grounds=(2, 2, 2))
 
 
 class _Item(NamedTuple):
@@ -67,8 +68,9 @@ def render_foreground(split: str, index: int, recipe: Recipe = FULL) -> tuple[By
     Shape:
         - outputs: (T, H, W, 3) straight RGB, carried on beyond the silhouette, and (T, H, W) alpha.
     """
-    rng = np.random.default_rng([VERSION, SPLITS.index(split), 0, index])
-    return footage.people(rng, split, recipe.frames, recipe.height, recipe.width)
+    number = SPLITS.index(split)
+    rng = np.random.default_rng([VERSION, number, 0, index])
+    return footage.people(rng, split, recipe.frames[number], recipe.height, recipe.width)
 
 
 def render_background(split: str, index: int, recipe: Recipe = FULL) -> Bytes:
@@ -77,8 +79,9 @@ def render_background(split: str, index: int, recipe: Recipe = FULL) -> Bytes:
     Shape:
         - output: (T, H, W, 3) RGB, T = 1 for a still.
     """
-    rng = np.random.default_rng([VERSION, SPLITS.index(split), 1, index])
-    frames = recipe.frames if index % 2 else 1
+    number = SPLITS.index(split)
+    rng = np.random.default_rng([VERSION, number, 1, index])
+    frames = recipe.frames[number] if index % 2 else 1
     return grounds.ground(rng, split, frames, recipe.height, recipe.width, footage.FPS)
 
 
