@@ -11,7 +11,6 @@ from vmatte_pl.models.adapter import Adapter
 from vmatte_pl.models.base import MattingNetwork
 from vmatte_pl.models.boosted import Boosted
 from vmatte_pl.tasks.base import MattingTask
-from vmatte_pl.tasks.weaken import weaken
 from vmatte_pl.types import ClipBatch
 
 BASE = "network.base."
@@ -30,8 +29,6 @@ class BwA(MattingTask):
         loss: What training minimises; by default all terms of ``MattingLoss``.
         optimizer: Called with the adapter's parameters.
         scheduler: Called with the optimiser; by default one cycle over the whole run.
-        weaken: The share of training windows in which the backbone's alpha is damaged first, as it may be on footage
-            that the backbone has not been trained on.
     """
 
     network: Boosted
@@ -43,10 +40,8 @@ class BwA(MattingTask):
         loss: MattingLoss | None = None,
         optimizer: OptimizerCallable = torch.optim.AdamW,
         scheduler: LRSchedulerCallable | None = None,
-        weaken: float = 0.0,
     ) -> None:
         super().__init__(Boosted(base, adapter), loss, optimizer, scheduler)
-        self.weaken = weaken
 
     def training_step(self, batch: ClipBatch, batch_idx: int) -> torch.Tensor:
         """Train on B windows; their first l frames are only looked at, as the past of those that follow.
@@ -63,8 +58,7 @@ class BwA(MattingTask):
                 remedy=f"set --data.window {adapter.window + 2} or more",
             )
         alphas, _ = self.network.base.stages(batch["com"])
-        given = weaken(alphas[-1][:, adapter.window :], self.weaken)
-        alpha = adapter(batch["com"], given)
+        alpha = adapter(batch["com"], alphas[-1][:, adapter.window :])
         return self.minimise(alpha, batch, batch["pha"][:, adapter.window :])
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
