@@ -1,5 +1,6 @@
 """The command line: ``vmatte fit | validate | test | predict``."""
 
+import logging
 import os
 import sys
 import warnings
@@ -43,7 +44,7 @@ def main(args: Sequence[str] | None = None) -> int:
         print(USAGE, end="")  # noqa: T201 - what the user asked for
         return 0
     debug = "--debug" in words
-    os.environ.setdefault("WANDB_SILENT", "true")  # the report at a run's end says where its files are
+    _quiet()
     try:
         VmatteCLI(_complete([w for w in words if w != "--debug"]))
     except Exception as error:
@@ -96,6 +97,21 @@ class VmatteCLI(LightningCLI):
             kwargs["precision"] = fastest_precision(given.accelerator)
             rank_zero_info(f"Precision: {kwargs['precision']}, the fastest here; --trainer.precision sets another")
         return super().instantiate_trainer(**kwargs)
+
+
+def _quiet() -> None:
+    """Silence what libraries say of themselves or of what is meant to be so."""
+    os.environ.setdefault("WANDB_SILENT", "true")  # the report at a run's end says where its files are
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(
+        lambda record: not any(words in record.getMessage() for words in ("Tip: ", " available: ", "Loading `train_"))
+    )
+    for message in (
+        ".*isinstance.treespec, LeafSpec",  # Lightning 2.6 on torch 2.14
+        ".*in eval mode at the start of training",  # the frozen backbone is, on purpose
+        "Precision .* is not supported by the model summary",
+        "The '.*_dataloader' does not have many workers",  # it loads faster than it trains
+    ):
+        warnings.filterwarnings("ignore", message)
 
 
 def _mendable(error: BaseException | None) -> VmatteError | None:
