@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 import torch
-import torch.nn.functional as F  # noqa: N812 - its usual name
+import torch.nn.functional as F
 from torch import Tensor
 
 from tests.models.filled import filled, frames, probes
@@ -120,6 +120,14 @@ def test_pools_are_convolved_as_if_resized_and_concatenated() -> None:
     resized = [F.interpolate(pool, (9, 13), mode="bilinear") for pool in pools]
     direct = F.conv2d(torch.cat(resized, 1), filters, padding=1)
     torch.testing.assert_close(_convolved_pools(pools, filters, (9, 13)), direct)
+
+
+def test_half_precision_costs_alpha_little(network: FBA) -> None:
+    clip, trimap = frames(1, 1, 24, 32), a_trimap(1, 1, 24, 32)
+    with torch.autocast("cpu", torch.bfloat16):
+        alpha, _ = network(clip, trimap=trimap)
+    assert alpha.dtype == torch.float32
+    assert (alpha - network(clip, trimap=trimap)[0]).abs().mean() < 0.02
 
 
 def test_a_frozen_one_takes_its_trimap_too(network: FBA) -> None:

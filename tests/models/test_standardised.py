@@ -3,7 +3,7 @@ from typing import get_args
 
 import pytest
 import torch
-import torch.nn.functional as F  # noqa: N812 - its usual name
+import torch.nn.functional as F
 from torch import nn
 
 from vmatte_pl.models.standardised import Standardisation, StandardisedConv2d, standardise
@@ -26,9 +26,7 @@ def test_the_formulas_differ_where_filters_are_small() -> None:
     spread = {f: StandardisedConv2d(plain, f).filters().flatten(1).std(1) for f in get_args(Standardisation)}
     torch.testing.assert_close(spread["2020"], torch.full((6,), 1e-2 / (1e-2 + 1e-5)))
     unbiased = (36 / 35) ** 0.5
-    torch.testing.assert_close(
-        spread["2021"] / unbiased, torch.full((6,), (1e-4 / (1e-4 + 36 / 35 * 1e-5)) ** 0.5)
-    )
+    torch.testing.assert_close(spread["2021"] / unbiased, torch.full((6,), (1e-4 / (1e-4 + 36 / 35 * 1e-5)) ** 0.5))
 
 
 def test_it_convolves_as_the_plain_one_it_replaces() -> None:

@@ -118,6 +118,14 @@ def test_frames_of_any_size_keep_it(network: VMFormer, size: tuple[int, int], pa
     assert alpha.max() <= 1
 
 
+def test_half_precision_costs_alpha_little(network: VMFormer) -> None:
+    clip = frames(1, 2, 24, 32)
+    with torch.autocast("cpu", torch.bfloat16):
+        alpha, _ = network(clip)
+    assert alpha.dtype == torch.float32
+    assert (alpha - network(clip)[0]).abs().mean() < 0.02
+
+
 @pytest.mark.parametrize("generation", get_args(Generation))
 def test_the_keys_of_a_file_tell_its_generation(generation: Generation, tmp_path: Path) -> None:
     published = filled(VMFormer(generation=generation))

@@ -7,7 +7,7 @@ from typing import NamedTuple, Self
 
 import segmentation_models_pytorch as smp
 import torch
-import torch.nn.functional as F  # noqa: N812 - its usual name
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vmatte_pl.errors import CheckpointError
@@ -19,8 +19,8 @@ from vmatte_pl.models.standardised import Standardisation
 from vmatte_pl.models.trimap import trimap_from_alpha, trimap_from_classes
 
 
-class Stages(NamedTuple):
-    """What the stages of FBAUNet++ make of N images: each (N, 1, H, W) in [0, 1]."""
+class Steps(NamedTuple):
+    """What the steps of FBAUNet++ make of N images: each (N, 1, H, W) in [0, 1]."""
 
     person: Tensor
     trimap: Tensor
@@ -65,8 +65,8 @@ class FBAUNetPP(MattingNetwork):
         max_size: int = 1600,
     ) -> None:
         super().__init__()
-        self.person = person or PersonUNetPP()
-        self.trimap = trimap or OutlineTrimap()
+        self.person = PersonUNetPP() if person is None else person
+        self.trimap = OutlineTrimap() if trimap is None else trimap
         self.fba = FBA(weights, standardisation)
         self.max_size = max_size
 
@@ -83,11 +83,11 @@ class FBAUNetPP(MattingNetwork):
 
     def forward(self, frames: Tensor, state: State = None) -> tuple[Tensor, State]:
         """Return the frames' alpha; the state stays None."""
-        alphas = [self.stages(images).alpha for (images,) in groups(frames.flatten(0, 1))]
+        alphas = [self.steps(images).alpha for (images,) in groups(frames.flatten(0, 1))]
         return torch.unflatten(torch.cat(alphas), 0, frames.shape[:2]), None
 
-    def stages(self, images: Tensor) -> Stages:
-        """Return what each stage makes of (N, 3, H, W) images."""
+    def steps(self, images: Tensor) -> Steps:
+        """Return what each step makes of (N, 3, H, W) images."""
         size = images.shape[-2:]
         fitted = _resized(images, tuple(_fitted(side, self.max_size) for side in size))
         person = self.person(fitted)
@@ -97,7 +97,7 @@ class FBAUNetPP(MattingNetwork):
             person, alpha = _resized(person, size), _resized(alpha, size)
             trimap = _requantised(_resized(trimap, size))
             alpha = torch.where(trimap == 0.5, alpha, trimap)
-        return Stages(person, trimap, alpha)
+        return Steps(person, trimap, alpha)
 
 
 class PersonUNetPP(nn.Module):
@@ -198,9 +198,7 @@ def unetpp_from_official(
             where=where,
             remedy="give such a file, or a module of your own for this part",
         )
-    network: nn.Module = smp.UnetPlusPlus(
-        encoder, encoder_weights=None, in_channels=channels, classes=classes
-    )
+    network: nn.Module = smp.UnetPlusPlus(encoder, encoder_weights=None, in_channels=channels, classes=classes)
     load_official(network, weights, where)
     return network
 

@@ -68,9 +68,7 @@ def read_trimaps(path: str | Path) -> Tensor:
         DataError: If there is no image, one cannot be read, or their sizes differ.
     """
     path = Path(path)
-    files = (
-        sorted(file for file in path.iterdir() if not file.name.startswith(".")) if path.is_dir() else [path]
-    )
+    files = sorted(file for file in path.iterdir() if not file.name.startswith(".")) if path.is_dir() else [path]
     if not files:
         raise DataError(
             expected="a trimap for every frame",

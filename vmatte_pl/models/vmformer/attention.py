@@ -1,7 +1,7 @@
 """Attention that looks at a few points of each level, wherever a query wants to look."""
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - its usual name
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vmatte_pl.models.vmformer.pyramid import Pyramid
@@ -38,7 +38,9 @@ class DeformableAttention(nn.Module):
         weights = self.attention_weights(query).view(n, q, HEADS, LEVELS * POINTS).softmax(-1)
         sizes = offsets.new_tensor([(w, h) for h, w in pyramid.sizes])
         points = (references * sizes - 0.5)[:, None, :, None] + offsets
-        looked: Tensor = self.output_proj(sample(value, points, weights.view(points.shape[:-1]), pyramid))
+        # Under autocast the points stay exact, and so must what is sampled there.
+        value, weights = value.to(points.dtype), weights.view(points.shape[:-1]).to(points.dtype)
+        looked: Tensor = self.output_proj(sample(value, points, weights, pyramid).to(tokens.dtype))
         return looked
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Literal, Self, TypeAlias, cast
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - its usual name
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models import mobilenet_v3_large
 
@@ -33,7 +33,8 @@ class VMFormer(MattingNetwork):
         clip_length: Frames in a clip. The authors evaluate 512x288 with 20 and 1920x1080 with 5.
         pad_to: Pad frames to multiples of this, to the right and at the bottom: 32 is what the authors train
             with, 1 (no padding) what they evaluate with.
-        generation: Which of the two published architectures to build without ``weights``, whose keys tell.
+        generation: Which of the two published architectures to build without ``weights``, whose keys tell it.
+        queries: How many queries there are without ``weights``; the first one's alpha counts.
 
     Shape:
         - frames: (B, T, 3, H, W) RGB in [0, 1].
@@ -48,33 +49,32 @@ class VMFormer(MattingNetwork):
         clip_length: int = 20,
         pad_to: int = 1,
         generation: Generation = "2022-11",
+        queries: int = 1,
     ) -> None:
         super().__init__()
         self.clip_length, self.pad_to = clip_length, pad_to
-        official = None if weights is None else read_weights(weights)
-        self._build(generation, 1) if official is None else self._build(*_told_by(official))
-        if official is not None:
+        official = {} if weights is None else read_weights(weights)
+        if official:
+            generation, queries = _told_by(official)
+        # Nested as the official keys are; dilated, so that the last map stays at a sixteenth.
+        features = mobilenet_v3_large(dilated=True).features
+        self.backbone = nn.Sequential(nn.ModuleDict({"body": nn.ModuleDict({"features": features})}))
+        self.input_proj = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(channels, _WIDTH, 1), nn.GroupNorm(32, _WIDTH)) for channels in (24, 40, 960)
+        )
+        self.query_embed = nn.Embedding(queries, 2 * _WIDTH)
+        self.transformer = Transformer(_WIDTH)
+        self.mask_head = MaskHead(_WIDTH) if generation == "2022-11" else EarlyMaskHead(_WIDTH)
+        if official:
             load_official(self, official, str(weights))
 
     @classmethod
     def from_official(cls, state_dict: Mapping[str, Tensor], clip_length: int = 20, pad_to: int = 1) -> Self:
         """Build the network with the tensors of an official file; ``CheckpointError`` if they do not fit."""
-        network = cls(clip_length=clip_length, pad_to=pad_to)
-        network._build(*_told_by(state_dict))
+        generation, queries = _told_by(state_dict)
+        network = cls(clip_length=clip_length, pad_to=pad_to, generation=generation, queries=queries)
         load_official(network, state_dict)
         return network
-
-    def _build(self, generation: Generation, queries: int) -> None:
-        # Nested as the official keys are; dilated, so that the last map stays at a sixteenth.
-        features = mobilenet_v3_large(dilated=True).features
-        self.backbone = nn.Sequential(nn.ModuleDict({"body": nn.ModuleDict({"features": features})}))
-        self.input_proj = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(channels, _WIDTH, 1), nn.GroupNorm(32, _WIDTH))
-            for channels in (24, 40, 960)
-        )
-        self.query_embed = nn.Embedding(queries, 2 * _WIDTH)
-        self.transformer = Transformer(_WIDTH)
-        self.mask_head = MaskHead(_WIDTH) if generation == "2022-11" else EarlyMaskHead(_WIDTH)
 
     def forward(self, frames: Tensor, state: State = None) -> tuple[Tensor, State]:
         """Return the frames' alpha, clip by clip; the state stays None."""
@@ -85,7 +85,9 @@ class VMFormer(MattingNetwork):
         h, w = clip.shape[-2:]
         logits = self.logits(clip)
         size = (h + -h % self.pad_to, w + -w % self.pad_to)
-        alpha = F.interpolate(logits.flatten(0, 1), size, mode="bilinear", align_corners=False).sigmoid()
+        # in full precision, so that autocast costs alpha none of its levels
+        larger = F.interpolate(logits.flatten(0, 1).to(clip.dtype), size, mode="bilinear", align_corners=False)
+        alpha = larger.sigmoid()
         return torch.unflatten(alpha[..., :h, :w], 0, logits.shape[:2])
 
     def logits(self, clip: Tensor) -> Tensor:

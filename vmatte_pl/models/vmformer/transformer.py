@@ -1,7 +1,7 @@
 """The transformer: an encoder for each frame, and a decoder whose queries see all frames of a clip."""
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - its usual name
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vmatte_pl.models.vmformer.attention import HEADS, LEVELS, DeformableAttention
@@ -25,8 +25,7 @@ class Transformer(nn.Module):
             - tokens, output: (N, S, C), laid out as ``pyramid`` says.
         """
         levels = [
-            embedding.expand(h * w, -1)
-            for embedding, (h, w) in zip(self.level_embed, pyramid.sizes, strict=True)
+            embedding.expand(h * w, -1) for embedding, (h, w) in zip(self.level_embed, pyramid.sizes, strict=True)
         ]
         position = pyramid.position + torch.cat(levels)
         for layer in self.encoder.layers:
@@ -79,9 +78,7 @@ class _DecoderLayer(nn.Module):
         self.norm1, self.norm2, self.norm3 = nn.LayerNorm(width), nn.LayerNorm(width), nn.LayerNorm(width)
         self.linear1, self.linear2 = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
 
-    def forward(
-        self, target: Tensor, position: Tensor, references: Tensor, tokens: Tensor, pyramid: Pyramid
-    ) -> Tensor:
+    def forward(self, target: Tensor, position: Tensor, references: Tensor, tokens: Tensor, pyramid: Pyramid) -> Tensor:
         placed = target + position
         talked, _ = self.self_attn(placed, placed, target, need_weights=False)
         target = self.norm2(target + talked)
