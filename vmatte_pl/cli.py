@@ -13,8 +13,9 @@ from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.utilities import rank_zero_info
 
 # imported so that --model and --data find the classes by their bare names
-from vmatte_pl import data, models, tasks  # noqa: F401
+from vmatte_pl import models, tasks  # noqa: F401
 from vmatte_pl.callbacks import SaveConfig
+from vmatte_pl.data import datamodule  # noqa: F401
 from vmatte_pl.errors import VmatteError
 from vmatte_pl.hardware import fastest_precision
 from vmatte_pl.runs import config_text, find_config, newest_checkpoint

@@ -111,7 +111,8 @@ def test_padding_is_a_repeated_border(network: FBA) -> None:
     clip, trimap = frames(1, 1, 21, 30), a_trimap(1, 1, 21, 30)
     larger = [F.pad(x[0], (0, 2, 0, 3), mode="replicate")[None] for x in (clip, trimap)]
     whole, _ = network(larger[0], trimap=larger[1])
-    torch.testing.assert_close(network(clip, trimap=trimap)[0], whole[..., :21, :30])
+    # kernels of another shape round otherwise
+    torch.testing.assert_close(network(clip, trimap=trimap)[0], whole[..., :21, :30], atol=1e-4, rtol=0)
 
 
 def test_pools_are_convolved_as_if_resized_and_concatenated() -> None:

@@ -42,7 +42,7 @@ def test_its_segmentation_is_the_library_s_unetpp() -> None:
 
 def test_known_pixels_are_the_trimap_s_and_the_others_are_matted(network: FBAUNetPP) -> None:
     images = frames(1, 2, 64, 96)[0]
-    person, trimap, alpha = network.steps(images)
+    person, trimap, alpha = network.pipeline(images)
     assert (trimap == 0.5).flatten(1).any(1).all()
     assert torch.equal(alpha[trimap != 0.5], trimap[trimap != 0.5])
     matted, _ = network.fba(images[None], trimap=trimap[None])
@@ -53,7 +53,7 @@ def test_known_pixels_are_the_trimap_s_and_the_others_are_matted(network: FBAUNe
 @pytest.mark.parametrize("size", [(40, 50), (70, 64), (20, 33)])
 def test_frames_of_any_size_keep_it(network: FBAUNetPP, size: tuple[int, int]) -> None:
     alpha, state = network(frames(2, 2, *size))
-    person, trimap, _ = network.steps(frames(2, 2, *size)[0])
+    person, trimap, _ = network.pipeline(frames(2, 2, *size)[0])
     assert state is None
     assert alpha.shape == (2, 2, 1, *size)
     assert trimap.shape == person.shape == (2, 1, *size)

@@ -6,7 +6,7 @@ import torch
 from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 
-from vmatte_pl.data import MattingData
+from vmatte_pl.data.datamodule import MattingData
 from vmatte_pl.errors import CheckpointError, ConfigError, TrainingError
 from vmatte_pl.models import Adapter, Boosted, TinyMatte
 from vmatte_pl.tasks import BwA, Pretrain

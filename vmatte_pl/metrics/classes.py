@@ -116,7 +116,7 @@ class MattingMetric(Metric):
 
     def _table(self, rows: list[Tensor] | Tensor) -> Table:
         clip, frame, bits = _joined(rows).reshape(-1, 3).T
-        return Table(clip, frame, np.ascontiguousarray(bits).view(np.float64))
+        return Table.of(clip, frame, np.ascontiguousarray(bits).view(np.float64))
 
     def _scalar(self, value: float) -> Tensor:
         dtype = torch.float32 if self.device.type == "mps" else torch.float64  # MPS has no float64

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Literal, TypeAlias
+from typing import Literal, Self, TypeAlias
 
 import numpy as np
 import torch
@@ -125,30 +125,31 @@ def names_by_identity(names: bytes) -> dict[int, str]:
     return {_identity(name): name for name in names.decode().split("\0")[:-1]}
 
 
-@dataclass
+@dataclass(frozen=True)
 class Table:
-    """The values of one measure, each (clip, frame) once, in order; from here on it is NumPy.
+    """The values of one measure, in order of clip and frame, each once; NaN where a frame has none.
 
-    A frame counts once however often it was measured, as samplers for several processes fill up their last
-    batches; NaN, a frame that has no value, yields to a number.
+    Shape:
+        - clip, frame, value: (N,).
     """
 
     clip: NDArray[np.int64]
     frame: NDArray[np.int64]
     value: NDArray[np.float64]
 
-    def __post_init__(self) -> None:
-        order = np.lexsort((self.value, self.frame, self.clip))  # NaN comes last
-        clip, frame, value = self.clip[order], self.frame[order], self.value[order]
-        first = np.ones(len(order), dtype=bool)
-        first[1:] = (clip[1:] != clip[:-1]) | (frame[1:] != frame[:-1])
-        self.clip, self.frame, self.value = clip[first], frame[first], value[first]
+    @classmethod
+    def of(cls, clip: NDArray[np.int64], frame: NDArray[np.int64], value: NDArray[np.float64]) -> Self:
+        """Sort values, and keep one where a frame came twice, as samplers fill up the last batches of processes."""
+        order = np.lexsort((value, frame, clip))  # NaN last, so that a number goes before none
+        clip, frame, value = clip[order], frame[order], value[order]
+        new = np.ones(len(order), dtype=bool)
+        new[1:] = (clip[1:] != clip[:-1]) | (frame[1:] != frame[:-1])
+        return cls(clip[new], frame[new], value[new])
 
     def counted(self, average: Average) -> "Table":
         """Keep the values that count; RVM's script counts a clip's first dtSSD, which has none, as 0."""
-        value = self.value
-        if average == "rvm":
-            value = np.where(np.isnan(value) & (self.frame == 0), 0.0, value)
+        first = np.isnan(self.value) & (self.frame == 0)
+        value = np.where(first, 0.0, self.value) if average == "rvm" else self.value
         kept = ~np.isnan(value)
         return Table(self.clip[kept], self.frame[kept], value[kept])
 

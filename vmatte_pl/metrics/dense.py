@@ -1,110 +1,101 @@
-"""The sums behind the measures in torch operations, on any device, all frames at once.
+"""The sums behind the measures in torch operations, all frames at once: for CUDA, though they run anywhere.
 
 Every sum but the gradient's is an integer, so that no order of adding can change it.
 """
-
-import math
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-THRESHOLDS = 10
-"""Connectivity looks at alpha >= 0.1, 0.2, ..., 1."""
+from vmatte_pl.metrics.definitions import BELL, CONNECTED, HALF, SLOPE, THRESHOLDS
 
-_PIXELS = 2**23  # how many pixels the connectivity of one pass may hold: its scratch is 30 bytes each
-
-
-def total(values: Tensor, mask: Tensor | None) -> Tensor:
-    """Sum integers over the pixels of each frame, (B, T, H, W) -> (B, T) int64."""
-    if mask is not None:
-        values = values * mask
-    return values.sum((-2, -1), dtype=torch.int64)
+_PIXELS = 2**23  # how many pixels the connectivity of one pass may hold: its scratch is 100 bytes each
 
 
-def absolute(pred: Tensor, true: Tensor, mask: Tensor | None) -> Tensor:
-    """Sum ``|p - t|`` in levels."""
-    return total((pred.short() - true).abs_(), mask)
+def sums(pred: Tensor, true: Tensor, mask: Tensor | None, before: Tensor | None, needed: set[str]) -> dict[str, Tensor]:
+    """Sum over the pixels of each frame.
 
-
-def squared(pred: Tensor, true: Tensor, mask: Tensor | None) -> Tensor:
-    """Sum ``(p - t)²`` in squared levels."""
-    return total((pred.int() - true).square_(), mask)
-
-
-def change(pred: Tensor, true: Tensor, mask: Tensor | None, before: Tensor | None) -> Tensor:
-    """Sum ``((p - t) - (p' - t'))²`` with ' the frame before; ``before`` is p' - t' of the first frame."""
-    error = pred.int() - true
-    first = error[:, :1] if before is None else before[:, None].int()
-    return total((error - torch.cat([first, error[:, :-1]], 1)).square_(), mask)
-
-
-def gaussian_pair(sigma: float = 1.4, epsilon: float = 1e-2) -> tuple[list[float], list[float]]:
-    """Sample a Gaussian, as far as it exceeds ``epsilon``, and its derivative, each of unit length."""
-    half = math.ceil(sigma * math.sqrt(-2 * math.log(math.sqrt(2 * math.pi) * sigma * epsilon)))
-    bell = [math.exp(-(x**2) / (2 * sigma**2)) for x in range(-half, half + 1)]
-    slope = [-x * g for x, g in zip(range(-half, half + 1), bell, strict=True)]
-    return tuple([v / math.hypot(*taps) for v in taps] for taps in (bell, slope))  # type: ignore[return-value]
-
-
-def gradient(pred: Tensor, true: Tensor, mask: Tensor | None) -> Tensor:
-    """Sum ``(|∇p| - |∇t|)²`` of alphas stretched to [0, 1]; a constant frame has no gradient.
+    Args:
+        pred: The levels of the predicted alpha.
+        true: The levels of the true alpha.
+        mask: The pixels that count; all if None.
+        before: pred - true of the frame before each clip's first; without it there is no change.
+        needed: Any of ``"absolute"``, ``"squared"``, ``"change"``, ``"gradient"``, ``"connectivity"``.
 
     Shape:
         - pred, true: (B, T, H, W) uint8.
-        - output: (B, T) float64.
+        - mask: (B, T, H, W) bool.
+        - before: (B, H, W) int16.
+        - each output: (B, T) float64.
     """
-    difference = (_magnitude(pred.flatten(0, 1)) - _magnitude(true.flatten(0, 1))).square_()
+    found = {}
+    error = pred.int() - true
+    if "absolute" in needed:
+        found["absolute"] = _total(error.abs(), mask)
+    if "squared" in needed:
+        found["squared"] = _total(error.square(), mask)
+    if "change" in needed:
+        first = error[:, :1] if before is None else before[:, None].int()
+        found["change"] = _total((error - torch.cat([first, error[:, :-1]], 1)).square_(), mask)
+    if "gradient" in needed:
+        found["gradient"] = _total(_gradient(pred, true), mask)
+    if "connectivity" in needed:
+        found["connectivity"] = _total(_connectivity(pred, true), mask)
+    return found
+
+
+def _total(values: Tensor, mask: Tensor | None) -> Tensor:
+    """Sum over pixels; integers exactly."""
     if mask is not None:
-        difference *= mask.flatten(0, 1)
-    return difference.sum((-2, -1)).view(pred.shape[:2])
+        values = values * mask
+    return values.sum((-2, -1)).double()
+
+
+def _gradient(pred: Tensor, true: Tensor) -> Tensor:
+    """``(|∇p| - |∇t|)²`` of alphas stretched to [0, 1]; a constant frame has no gradient."""
+    difference = _magnitude(pred.flatten(0, 1)) - _magnitude(true.flatten(0, 1))
+    return difference.square_().view(pred.shape)
 
 
 def _magnitude(alpha: Tensor) -> Tensor:
-    bell, slope = (torch.tensor(taps, dtype=torch.float64, device=alpha.device) for taps in gaussian_pair())
-    half = len(bell) // 2
-    # double precision: single would pass through TF32 on newer GPUs
-    padded = functional.pad(alpha[:, None].double(), (half,) * 4, mode="replicate")
-    along_x = functional.conv2d(functional.conv2d(padded, bell.view(1, 1, -1, 1)), slope.view(1, 1, 1, -1))
-    along_y = functional.conv2d(functional.conv2d(padded, slope.view(1, 1, -1, 1)), bell.view(1, 1, 1, -1))
-    low, high = alpha.flatten(1).amin(1), alpha.flatten(1).amax(1)
+    # in double precision, as single would pass through TF32 on newer GPUs
+    bell, slope = (torch.tensor(taps, dtype=torch.float64, device=alpha.device) for taps in (BELL, SLOPE))
+    framed = functional.pad(alpha[:, None].double(), (HALF,) * 4, mode="replicate")
+    along_x, along_y = (
+        functional.conv2d(functional.conv2d(framed, down.view(1, 1, -1, 1)), across.view(1, 1, 1, -1))
+        for across, down in ((slope, bell), (bell, slope))
+    )
+    low, high = alpha.flatten(1).aminmax(dim=1)
     # the stretch is linear, so it may follow the convolution
-    stretch = torch.where(high > low, 1 / (high.double() - low).clamp_min(1), 0.0)
-    return torch.hypot(along_x, along_y)[:, 0] * stretch[:, None, None]
+    return torch.hypot(along_x, along_y)[:, 0] / (high - low).clamp_min(1)[:, None, None]
 
 
-def connectivity(pred: Tensor, true: Tensor, mask: Tensor | None) -> Tensor:
-    """Sum ``|φ(p) - φ(t)|`` in units of 1/2550, which makes it an integer.
-
-    Shape:
-        - pred, true: (B, T, H, W) uint8.
-        - output: (B, T) int64.
-    """
+def _connectivity(pred: Tensor, true: Tensor) -> Tensor:
+    """``|φ(p) - φ(t)|`` in units of 1/2550."""
     shared = torch.minimum(pred, true).flatten(0, 1)
     frames = max(1, _PIXELS // shared[0].numel())
-    steps = torch.cat([connected(some) for some in torch.split(shared, frames)]).view(pred.shape)
-    difference = (_lack(pred, steps) - _lack(true, steps)).abs_()
-    return total(difference, mask)
+    steps = torch.cat([_connected(some) for some in torch.split(shared, frames)]).view(pred.shape)
+    return (_unconnected(pred, steps) - _unconnected(true, steps)).abs_()
 
 
-def _lack(alpha: Tensor, steps: Tensor) -> Tensor:
-    """1 - φ in units of 1/2550: how far alpha lies above its l, where that is 0.15 or more."""
+def _unconnected(alpha: Tensor, steps: Tensor) -> Tensor:
+    """1 - φ in units of 1/2550: what alpha lies above its l, where that counts."""
     above = alpha.int() * 10 - steps.int() * 255
-    return above * (above >= 383)
+    return above * (above >= CONNECTED)
 
 
-def connected(shared: Tensor) -> Tensor:
-    """Find l, the last threshold up to which each pixel stays in the largest components, in tenths.
+def _connected(shared: Tensor) -> Tensor:
+    """Count the thresholds up to which each pixel stays in the largest components.
 
-    Components at a threshold lie within components at the threshold below. So labels are found from the
-    highest threshold down, each taking over those of the one above.
+    Components at a threshold lie within components at the threshold below. So labels are found from the highest
+    threshold down, each taking over those of the one above.
 
     Shape:
         - shared: (N, H, W) uint8, min(p, t).
         - output: (N, H, W) uint8 in 0 to 10.
     """
     N, H, W = shared.shape
-    step = shared.int() * THRESHOLDS // 255  # alpha >= i / 10 exactly when step >= i
+    step = shared.int() * THRESHOLDS // 255
     label = torch.arange(N * H * W, device=shared.device).view(N, H, W)
     across = _edges(step[:, :, :-1], step[:, :, 1:], label[:, :, :-1], label[:, :, 1:])
     down = _edges(step[:, :-1], step[:, 1:], label[:, :-1], label[:, 1:])

@@ -19,8 +19,8 @@ from vmatte_pl.models.standardised import Standardisation
 from vmatte_pl.models.trimap import trimap_from_alpha, trimap_from_classes
 
 
-class Steps(NamedTuple):
-    """What the steps of FBAUNet++ make of N images: each (N, 1, H, W) in [0, 1]."""
+class Stages(NamedTuple):
+    """What the stages of FBAUNet++ make of N images: each (N, 1, H, W) in [0, 1]."""
 
     person: Tensor
     trimap: Tensor
@@ -83,11 +83,11 @@ class FBAUNetPP(MattingNetwork):
 
     def forward(self, frames: Tensor, state: State = None) -> tuple[Tensor, State]:
         """Return the frames' alpha; the state stays None."""
-        alphas = [self.steps(images).alpha for (images,) in groups(frames.flatten(0, 1))]
+        alphas = [self.pipeline(images).alpha for (images,) in groups(frames.flatten(0, 1))]
         return torch.unflatten(torch.cat(alphas), 0, frames.shape[:2]), None
 
-    def steps(self, images: Tensor) -> Steps:
-        """Return what each step makes of (N, 3, H, W) images."""
+    def pipeline(self, images: Tensor) -> Stages:
+        """Return what each stage makes of (N, 3, H, W) images."""
         size = images.shape[-2:]
         fitted = _resized(images, tuple(_fitted(side, self.max_size) for side in size))
         person = self.person(fitted)
@@ -97,7 +97,7 @@ class FBAUNetPP(MattingNetwork):
             person, alpha = _resized(person, size), _resized(alpha, size)
             trimap = _requantised(_resized(trimap, size))
             alpha = torch.where(trimap == 0.5, alpha, trimap)
-        return Steps(person, trimap, alpha)
+        return Stages(person, trimap, alpha)
 
 
 class PersonUNetPP(nn.Module):
