@@ -20,11 +20,11 @@ from vmatte_pl.metrics import compiled, portable
 from vmatte_pl.metrics.measures import measure
 
 Levels = NDArray[np.uint8]
-Alpha = NDArray[np.float32]
+Alpha = NDArray[np.floating]
 Clip = tuple[Levels, Levels]
 
 SIZES = ((288, 512), (1080, 1920))
-FRAMES = 3
+FRAMES = 5
 
 
 def footage(height: int, width: int, noise: int) -> Clip:

@@ -186,17 +186,18 @@ def _sum_difference(
     total = 0
     H, W = pred.shape
     for y in range(H):
-        end = 0
+        line[:] = 0
+        end = W
         for r in range(first[y], first[y + 1]):
             start = runs[_LEFT, r]
-            for x in range(end, start):
+            for x in range(end, min(start, end + _SHORT)):
                 line[x] = 0
-            for x in range(start, start + _SHORT):  # without asking: the next run lies over what is too much
+            for x in range(start, start + _SHORT):  # without asking whether it is too much
                 line[x] = steps[r]
             end = runs[_RIGHT, r]
-            for x in range(start + _SHORT, end):
-                line[x] = steps[r]
-        for x in range(end, W):
+            if end - start > _SHORT:
+                line[start + _SHORT : end] = steps[r]
+        for x in range(end, min(W, end + _SHORT)):
             line[x] = 0
         for x in range(W):
             thresholds = np.int16(line[x] * np.int16(255))
