@@ -57,7 +57,8 @@ def connectivity(pred: Levels, true: Levels) -> int:
     words, cuts = line.view(np.uint64), np.empty(W + 1, np.int64)
     total = _find_runs(pred, true, line, words, cuts, _memory.runs, _memory.steps, first[THRESHOLDS])
     _memory.grow(total + 1)
-    return int(_sum_connectivity(pred, true, _memory.runs, _memory.steps, first, line, np.empty(W, np.int16)))
+    largest, difference = np.zeros(THRESHOLDS + 1, np.int64), np.empty(W, np.int16)
+    return int(_sum_connectivity(pred, true, _memory.runs, _memory.steps, first, largest, line, difference))
 
 
 @kernel
@@ -99,19 +100,27 @@ def _find_runs(
 
 @kernel
 def _sum_connectivity(
-    pred: Levels, true: Levels, runs: _Runs, steps: Levels, first: _First, line: Levels, difference: NDArray[np.int16]
+    pred: Levels,
+    true: Levels,
+    runs: _Runs,
+    steps: Levels,
+    first: _First,
+    largest: _First,
+    line: Levels,
+    difference: NDArray[np.int16],
 ) -> int:
     """Find the largest components from the highest threshold down, and what stays in them from the lowest up."""
     for i in range(THRESHOLDS, 0, -1):
         _connect(runs, steps, first[i], i)
         _coarsen(runs, steps, first[i], first[i - 1], i)
-        _keep_largest(runs, steps, first[i, 0], first[i, -1], i)
+        largest[i] = _largest(runs, steps, first[i, 0], first[i, -1], i)
     for r in range(first[0, 0], first[0, -1]):
         steps[r] = 0
     for i in range(1, THRESHOLDS + 1):
         for r in range(first[i, 0], first[i, -1]):
             below = steps[runs[_WITHIN, r]]
-            steps[r] = i if steps[r] == i and below == i - 1 else below
+            stays = steps[r] == i and runs[_ROOT, r] == largest[i] and below == i - 1
+            steps[r] = i if stays else below
     return _sum_difference(pred, true, runs, steps, first[THRESHOLDS], line, difference)
 
 
@@ -120,26 +129,30 @@ def _connect(runs: _Runs, steps: Levels, first: _First, i: int) -> None:
     """Connect runs that reach threshold i with those above them, always to the one that comes first."""
     left, right, root = runs[_LEFT], runs[_RIGHT], runs[_ROOT]
     for y in range(first.shape[0] - 1):
-        above = first[max(y - 1, 0)]
-        for r in range(first[y], first[y + 1]):
+        above, row = first[max(y - 1, 0)], first[y]
+        for r in range(row, first[y + 1]):
             root[r] = r
-            if steps[r] < i:
-                continue
-            while above < first[y] and right[above] <= left[r]:
-                above += 1
-            other = above
-            while other < first[y] and left[other] < right[r]:
-                if steps[other] == i:
-                    one = other
-                    while root[one] != one:
-                        root[one] = root[root[one]]
-                        one = root[one]
-                    if one < root[r]:
-                        root[root[r]] = one
-                        root[r] = one
-                    else:
-                        root[one] = root[r]
-                other += 1
+            if steps[r] == i:
+                while above < row and right[above] <= left[r]:
+                    above += 1
+                other = above
+                while other < row and left[other] < right[r]:
+                    if steps[other] == i:
+                        _join(root, other, r)
+                    other += 1
+
+
+@part
+def _join(root: _Runs, one: int, other: int) -> None:
+    """Put two runs, the latter under its root already, under the one of their roots that comes first."""
+    while root[one] != one:
+        root[one] = root[root[one]]
+        one = root[one]
+    if one < root[other]:
+        root[root[other]] = one
+        root[other] = one
+    else:
+        root[one] = root[other]
 
 
 @part
@@ -162,20 +175,19 @@ def _coarsen(runs: _Runs, steps: Levels, first: _First, coarse_first: _First, i:
 
 
 @part
-def _keep_largest(runs: _Runs, steps: Levels, start: int, stop: int, i: int) -> None:
-    """Set the step to 0 outside the largest component, of equal ones the first."""
+def _largest(runs: _Runs, steps: Levels, start: int, stop: int, i: int) -> int:
+    """Find the largest component, of equal ones the first."""
     root, area = runs[_ROOT], runs[_AREA]
+    largest = start
     for r in range(start, stop):
         area[r] = 0
         if steps[r] == i:
             root[r] = root[root[r]]
             area[root[r]] += runs[_RIGHT, r] - runs[_LEFT, r]
-    largest = start
     for r in range(start, stop):
         if area[r] > area[largest]:
             largest = r
-    for r in range(start, stop):
-        steps[r] = i if steps[r] == i and root[r] == largest else 0
+    return largest
 
 
 @part
