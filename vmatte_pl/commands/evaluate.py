@@ -4,23 +4,24 @@ import csv
 import json
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from jsonargparse import auto_cli
 from tqdm import tqdm
 
 from vmatte_pl.commands.mattes import Matte, find_mattes
-from vmatte_pl.commands.scoring import Pair, Scores
+from vmatte_pl.commands.scoring import Pair, Scores, Unscored
 from vmatte_pl.errors import DataError
 from vmatte_pl.files import atomic
 from vmatte_pl.metrics.clips import Average
 from vmatte_pl.results import UNITS
 
 _CHUNK = 32  # frames that one thread scores in a go
-_HEADINGS = {**{name: heading for name, (heading, _) in UNITS.items()}, "fgr_mad": "FGR MAD", "fgr_mse": "FGR MSE"}
+_HEADINGS = {**UNITS, "fgr_mad": ("FGR MAD", "1e-3"), "fgr_mse": ("FGR MSE", "1e-3")}
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -52,17 +53,25 @@ def evaluate(
         0, or 1 if a clip or frame was missing on either side, or sizes differed.
 
     Raises:
-        DataError: If there is nothing to compare, or a file cannot be read.
+        DataError: If there is nothing to compare, a file cannot be read, or the results cannot be written.
     """
     pairs, problems = _pair(find_mattes(pred), find_mattes(true), pred, true)
     scores, unscored = _score(pairs, workers or os.cpu_count() or 1)
-    problems += unscored
+    problems += _spelt(unscored)
     print(_table(scores, average))  # noqa: T201 - what the user asked for
     folder = output or (pred if pred.is_dir() else pred.parent)
-    _save(scores, average, problems, folder)
+    try:
+        _save(scores, average, problems, folder)
+    except OSError as error:
+        raise DataError(
+            expected="a folder that can be written to",
+            found=error.strerror or "none",
+            where=folder,
+            remedy="name another with --output",
+        ) from error
     print(f"\n{folder / 'results.csv'}, results.json")  # noqa: T201
     for problem in problems:
-        print(f"not scored: {problem}")  # noqa: T201
+        print(shorten(f"not scored: {problem}", 200, placeholder=" …"))  # noqa: T201
     return 1 if problems else 0
 
 
@@ -71,7 +80,7 @@ def _pair(pred: dict[str, Matte], true: dict[str, Matte], where: Path, other: Pa
     if len(pred) == len(true) == 1:
         pred = dict(zip(true, pred.values(), strict=True))
     pairs = [Pair(name, pred[name], true[name]) for name in sorted(pred.keys() & true.keys())]
-    if not any(pair.frames for pair in pairs):
+    if not any(pair.numbers for pair in pairs):
         raise DataError(
             expected=f"clips and frames named as in {other}, such as {min(true)}",
             found=f"none, but such as {min(pred)}",
@@ -80,31 +89,52 @@ def _pair(pred: dict[str, Matte], true: dict[str, Matte], where: Path, other: Pa
         )
     problems = [f"{name} is not in {where}" for name in sorted(true.keys() - pred.keys())]
     problems += [f"{name} is not in {other}" for name in sorted(pred.keys() - true.keys())]
-    return pairs, problems + [f"{pair.name}: {problem}" for pair in pairs for problem in pair.problems]
+    return pairs, problems
 
 
-def _score(pairs: list[Pair], workers: int) -> tuple[Scores, list[str]]:
-    """Score chunks of all clips side by side."""
-    scores, problems = Scores([pair.name for pair in pairs]), []
-    total = sum(len(pair.frames) for pair in pairs)
+def _score(pairs: list[Pair], workers: int) -> tuple[Scores, dict[str, Unscored]]:
+    """Score chunks of all clips side by side; of each clip, tell what could not be scored."""
+    scores, unscored = Scores([pair.name for pair in pairs]), {pair.name: pair.unscored for pair in pairs}
+    total = sum(len(pair.numbers) for pair in pairs)
     with ThreadPoolExecutor(workers) as pool, tqdm(total=total, unit="frame", disable=None) as bar:
         chunks = {pool.submit(pair.score, span): (pair.name, span) for pair in pairs for span in pair.spans(_CHUNK)}
         try:
             for chunk in as_completed(chunks):
                 name, span = chunks[chunk]
-                found, unscored = chunk.result()
+                found, lost = chunk.result()
                 scores.add(name, found)
-                problems += [f"{name}: {problem}" for problem in unscored]
+                for reason, numbers in lost.items():
+                    unscored[name].setdefault(reason, []).extend(numbers)
                 bar.update(len(span))
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    return scores, sorted(problems)
+    return scores, unscored
+
+
+def _spelt(unscored: dict[str, Unscored]) -> list[str]:
+    return [
+        f"{clip}: {reason}, frame{'s' * (len(numbers) > 1)} {_ranges(numbers)}"
+        for clip, reasons in unscored.items()
+        for reason, numbers in reasons.items()
+    ]
+
+
+def _ranges(numbers: Iterable[int]) -> str:
+    """Write whole numbers as in "1, 3-5"."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1][1:] = [number]
+        else:
+            runs.append([number])
+    return ", ".join("-".join(map(str, run)) for run in runs)
 
 
 def _table(scores: Scores, average: Average) -> str:
     """Lay out clips, the averages of subsets where there are several, and the average of all."""
-    rows = [["", "frames", *(_HEADINGS[name] for name in scores.measures)]]
+    names, units = zip(*(_HEADINGS[name] for name in scores.measures), strict=True)
+    rows = [["", "frames", *names], ["", "", *units]]
     for subset, clips in scores.subsets.items():
         rows += [_row(clip, scores.count([clip]), scores.means([clip], average)) for clip in clips]
         if len(scores.subsets) > 1:
@@ -134,8 +164,9 @@ def _save(scores: Scores, average: Average, problems: list[str], folder: Path) -
         "not_scored": problems,
     }
     with atomic(folder / "results.json") as part:
-        part.write_text(json.dumps(_without_nan(tree), indent=2, allow_nan=False, ensure_ascii=False) + "\n")
-    with atomic(folder / "results.csv") as part, part.open("w", newline="") as file:
+        text = json.dumps(_without_nan(tree), indent=2, allow_nan=False, ensure_ascii=False)
+        part.write_text(f"{text}\n", encoding="utf-8")
+    with atomic(folder / "results.csv") as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["subset", "clip", "frames", *scores.measures])
         for clip in clips:

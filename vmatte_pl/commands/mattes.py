@@ -11,12 +11,13 @@ from typing import TypeAlias
 import av
 import cv2
 import numpy as np
+from PIL import Image
 
 from vmatte_pl.data.frames import ImageFrames, Pixels, is_image
 from vmatte_pl.errors import DataError
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".webm", ".mkv", ".avi"})
-_ALPHA, _COLOUR, _OTHER = {"pha", "alpha"}, {"fgr"}, {"com", "bgr"}
+_ALPHA, _COLOUR, _OTHER = {"pha", "alpha"}, {"fgr"}, {"com", "bgr", "trimap", "result"}
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,17 @@ def read(frames: Frames, positions: Iterable[int], colour: bool = False) -> Iter
     if isinstance(frames, VideoFrames):
         decoded = frames.rgb() if colour else frames.grey()
         return islice(decoded, len(list(positions)))
-    return (frames.rgb(t) if colour else frames.grey(t) for t in positions)
+    return (frames.rgb(t) if colour else _grey(frames, t) for t in positions)
+
+
+def _grey(frames: ImageFrames, t: int) -> Pixels:
+    """Decode an alpha: the channel of that name, or where there is none, or an opaque one, the brightness."""
+    try:
+        with Image.open(frames.folder / frames.names[t]) as image:
+            alpha = np.array(image.getchannel("A"), np.uint8) if "A" in image.getbands() else None
+    except (OSError, SyntaxError):  # SyntaxError is what Pillow raises for a damaged PNG
+        alpha = None  # what is damaged is told of below
+    return frames.grey(t) if alpha is None or alpha.min() == 255 else alpha
 
 
 def frames_of(path: Path) -> Frames:
@@ -111,7 +122,8 @@ def find_mattes(root: Path) -> dict[str, Matte]:
 
     A clip is a folder of images or a video. What says only which of its parts it is, as ``pha`` in
     ``motion/0000/pha/0000.png``, ``alpha/0000/00000.png`` or ``0000/pha.mp4``, is no part of its name; ``fgr``
-    is its foreground, ``com`` and ``bgr`` are passed over, and what says nothing is an alpha.
+    is its foreground; ``com``, ``bgr``, ``trimap`` and ``result`` (what a backbone made of a clip, stored beside
+    it) are passed over, and what says nothing is an alpha.
 
     Raises:
         DataError: If there is none, or two would have the same name.

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import TypeAlias
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -13,11 +14,23 @@ from vmatte_pl.data.frames import ImageFrames, Pixels
 from vmatte_pl.metrics import functional
 from vmatte_pl.metrics.clips import Average, Table
 from vmatte_pl.metrics.measures import MEASURES, measure
+from vmatte_pl.metrics.portable import Errors
 
 FGR_MEASURES = ("fgr_mad", "fgr_mse")
 
 Scored: TypeAlias = dict[int, dict[str, float]]
 """The measures of each frame, by its index in the true clip."""
+
+Unscored: TypeAlias = dict[str, list[int]]
+"""Why frames could not be scored, and the numbers of these frames."""
+
+
+class _Source(NamedTuple):
+    """What is read of one side: its alpha or its colour, where the frames lie that both sides have."""
+
+    frames: Frames
+    positions: list[int]
+    colour: bool
 
 
 class Pair:
@@ -31,71 +44,89 @@ class Pair:
 
     def __init__(self, name: str, pred: Matte, true: Matte) -> None:
         self.name = name
-        alphas = frames_of(pred.pha), frames_of(true.pha)
-        self.frames, self.problems = _common(*alphas)
-        self._read = [(frames, side, False) for side, frames in enumerate(alphas)]
+        self.numbers, self._sources, self.unscored = _shared(pred.pha, true.pha, colour=False)
         if pred.fgr and true.fgr:
-            colours = frames_of(pred.fgr), frames_of(true.fgr)
-            if _common(*colours)[0] == self.frames:
-                self._read += [(frames, side, True) for side, frames in enumerate(colours)]
+            numbers, sources, _ = _shared(pred.fgr, true.fgr, colour=True)
+            if numbers == self.numbers:
+                self._sources += sources
             else:
-                self.problems.append("fgr, as it has other frames than pha")
+                self.unscored["fgr has not the frames that pha has"] = sorted(set(numbers) ^ set(self.numbers))
 
     def spans(self, length: int) -> list[range]:
         """Divide the frames into chunks that can be scored apart; a video is read in one go."""
-        if any(isinstance(frames, VideoFrames) for frames, _, _ in self._read):
-            length = max(1, len(self.frames))
-        return [range(s, min(s + length, len(self.frames))) for s in range(0, len(self.frames), length)]
+        count = len(self.numbers)
+        if any(isinstance(source.frames, VideoFrames) for source in self._sources):
+            length = max(1, count)
+        return [range(s, min(s + length, count)) for s in range(0, count, length)]
 
-    def score(self, span: range) -> tuple[Scored, list[str]]:
-        """Score a chunk, and say what could not be; the frame before it is read for the change at its first."""
-        lead = range(max(0, span.start - 1), span.stop)
-        positions = [self.frames[n] for n in lead]
-        footage = [read(frames, [at[side] for at in positions], colour) for frames, side, colour in self._read]
+    def score(self, span: range) -> tuple[Scored, Unscored]:
+        """Score a chunk; the frame before it is read too, for the change at its first."""
         found: Scored = {}
-        problems: list[str] = []
-        last, before = -1, None
-        for n, (_, t), *pictures in zip(lead, positions, *footage, strict=False):  # a damaged video ends early
-            sizes = {picture.shape[:2] for picture in pictures}
-            if len(sizes) > 1:
-                if n in span:
-                    problems.append(f"frame {t}, of the sizes {' and '.join(f'{w}x{h}' for h, w in sorted(sizes))}")
-                continue
-            pred, true, *colours = (_tensor(picture) for picture in pictures)
+        unscored: Unscored = {}
+        lead = range(max(0, span.start - 1), span.stop)
+        index = self._sources[1].positions  # in the true clip
+        decoded, before = span.start, None
+        for n, (pred, true, *colours) in zip(lead, self._read(lead), strict=False):
+            misfit = _misfit(pred, true, colours)
             if n in span:
-                found[t] = _measure(pred, true, before if last == t - 1 else None, colours)
-            last, before = t, pred[:, 0, 0].short() - true[:, 0, 0]
-        if len(found) + len(problems) < len(span):
-            problems.append(f"{len(span) - len(found) - len(problems)} frames, which could not be decoded")
-        return found, problems
+                decoded = n + 1
+                if misfit:
+                    unscored.setdefault(misfit, []).append(self.numbers[n])
+            if pred.shape != true.shape:
+                before = None
+                continue
+            follows = before is not None and before.shape == pred.shape and index[n] == index[n - 1] + 1
+            if n in span:
+                found[index[n]] = _measure(pred, true, before if follows else None, [] if misfit else colours)
+            before = np.subtract(pred, true, dtype=np.int16)
+        if decoded < span.stop:
+            unscored["not decoded"] = self.numbers[decoded : span.stop]
+        return found, unscored
+
+    def _read(self, span: range) -> Iterator[tuple[Pixels, ...]]:
+        """Decode a chunk, as far as all sources can be: a damaged video ends early."""
+        footage = (read(frames, [at[n] for n in span], colour) for frames, at, colour in self._sources)
+        return zip(*footage, strict=False)
 
 
-def _common(pred: Frames, true: Frames) -> tuple[list[tuple[int, int]], list[str]]:
-    """Pair the positions of frames by the numbers in their names, or in videos by their order."""
-    both_images = isinstance(pred, ImageFrames) and isinstance(true, ImageFrames)
-    of_pred, of_true = (f.ids if both_images and isinstance(f, ImageFrames) else range(len(f)) for f in (pred, true))
-    at = {frame: position for position, frame in enumerate(of_pred)}
-    frames = [(at[frame], position) for position, frame in enumerate(of_true) if frame in at]
-    problems = []
-    for side, here, there in (("pred", of_pred, of_true), ("true", of_true, of_pred)):
-        if missing := sorted(set(there) - set(here)):
-            problems.append(f"{len(missing)} of {len(there)} frames missing in {side}, the first {missing[0]}")
-    return frames, problems
+def _shared(pred: Path, true: Path, colour: bool) -> tuple[list[int], list[_Source], Unscored]:
+    """Find the frames of both sides by the numbers in their names, or where one is a video by their order."""
+    both = frames_of(pred), frames_of(true)
+    by_name = all(isinstance(frames, ImageFrames) for frames in both)
+    numbers = [f.ids if by_name and isinstance(f, ImageFrames) else list(range(len(f))) for f in both]
+    at = [{number: position for position, number in enumerate(side)} for side in numbers]
+    shared = sorted(at[0].keys() & at[1].keys())
+    sources = [
+        _Source(frames, [places[number] for number in shared], colour) for frames, places in zip(both, at, strict=True)
+    ]
+    missing = {"missing in pred": at[1].keys() - at[0].keys(), "missing in true": at[0].keys() - at[1].keys()}
+    return shared, sources, {reason: sorted(lost) for reason, lost in missing.items() if lost}
+
+
+def _misfit(pred: Pixels, true: Pixels, colours: Sequence[Pixels]) -> str | None:
+    """Say which sizes differ."""
+    of_pred, of_true, *of_colours = (f"{x.shape[1]}x{x.shape[0]}" for x in (pred, true, *colours))
+    if of_pred != of_true:
+        return f"{of_pred} in pred, {of_true} in true"
+    odd = set(of_colours) - {of_true}
+    return f"fgr of {odd.pop()}, pha of {of_true}" if odd else None
+
+
+def _measure(pred: Pixels, true: Pixels, before: Errors | None, colours: Sequence[Pixels]) -> dict[str, float]:
+    """Measure a frame, as a batch of one clip of one frame."""
+    p, t, *fgr = (_tensor(picture) for picture in (pred, true, *colours))
+    values = measure(p, t, before=None if before is None else torch.from_numpy(before)[None])
+    found = {name: value.item() for name, value in values.items()}
+    if before is None:
+        found["dtssd"] = float("nan")
+    if fgr:
+        found |= {name: getattr(functional, name)(*fgr, t).item() for name in FGR_MEASURES}
+    return found
 
 
 def _tensor(picture: Pixels) -> Tensor:
-    """Make an image a clip of one frame, (1, 1, C, H, W)."""
-    channels_first = picture[None] if picture.ndim == 2 else np.ascontiguousarray(picture.transpose(2, 0, 1))
-    return torch.from_numpy(channels_first)[None, None]
-
-
-def _measure(pred: Tensor, true: Tensor, before: Tensor | None, colours: Sequence[Tensor]) -> dict[str, float]:
-    found = {name: value.item() for name, value in measure(pred, true, before=before).items()}
-    if before is None:
-        found["dtssd"] = float("nan")
-    if colours:
-        found |= {name: getattr(functional, name)(*colours, true).item() for name in FGR_MEASURES}
-    return found
+    """(H, W) or (H, W, C) -> (1, 1, C, H, W)."""
+    return torch.from_numpy(np.atleast_3d(picture)).permute(2, 0, 1)[None, None]
 
 
 class Scores:
