@@ -32,7 +32,7 @@ def footage(height: int, width: int, noise: int) -> Clip:
     true = np.stack([matte(height, width, t, shift=0, softness=0.016) for t in range(FRAMES)])
     pred = np.stack([matte(height, width, t, shift=0.0015, softness=0.022) for t in range(FRAMES)])
     shaken = pred + np.random.default_rng(1).integers(-noise, noise + 1, pred.shape)
-    return np.clip(shaken, 0, 255).astype(np.uint8), true
+    return np.asarray(np.clip(shaken, 0, 255), np.uint8), true
 
 
 def matte(height: int, width: int, t: int, shift: float, softness: float) -> Levels:
@@ -44,7 +44,7 @@ def matte(height: int, width: int, t: int, shift: float, softness: float) -> Lev
     coarse = np.random.default_rng(0).standard_normal((height // 6, width // 6)).astype(np.float32)
     strands = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC) * (y < 0.5)
     alpha = np.clip(0.5 - (np.minimum(shoulders, head) + 0.006 * strands) / softness, 0, 1)
-    return np.rint(alpha**2 * (3 - 2 * alpha) * 255).astype(np.uint8)
+    return np.asarray(np.rint(alpha**2 * (3 - 2 * alpha) * 255), np.uint8)
 
 
 def customary(pred: Levels, true: Levels) -> NDArray[np.float64]:

@@ -61,8 +61,8 @@ def test_every_way_of_computing_connectivity_gives_what_the_definition_says(pair
     expected = reference.conn(*pair) * 2550
     assert portable.connectivity(*pair) == expected
     assert compiled.connectivity(*pair) == expected
-    tensors = (torch.from_numpy(frame)[None, None] for frame in pair)
-    assert dense.sums(*tensors, None, None, {"connectivity"})["connectivity"].item() == expected
+    pred, true = (torch.from_numpy(frame)[None, None] for frame in pair)
+    assert dense.sums(pred, true, None, None, {"connectivity"})["connectivity"].item() == expected
 
 
 def masked(x: Tensor) -> Tensor:

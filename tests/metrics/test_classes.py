@@ -81,7 +81,8 @@ def test_chunks_of_any_length_in_any_order_and_company_give_the_same(data: st.Da
         fitting = st.sampled_from([name for name, frames in left.items() if frames >= length])
         batch = data.draw(st.lists(fitting, min_size=1, unique=True))
         parts = [(by_name[name], slice(seen[name], seen[name] + length)) for name in batch]
-        pred, true = (torch.cat([clip[side][:, part] for clip, part in parts]) for side in (1, 2))
+        pred = torch.cat([clip.pred[:, part] for clip, part in parts])
+        true = torch.cat([clip.true[:, part] for clip, part in parts])
         metrics.update(pred, true, batch)
         seen |= {name: seen[name] + length for name in batch}
     assert numbers(metrics) == pytest.approx({f"val/{name}": expected(name, average) for name in NAMES}, rel=1e-12)
