@@ -267,6 +267,20 @@ def test_what_cannot_be_compared_is_named_and_the_rest_scored(
     assert results(pred)["frames"] == frames
 
 
+def test_a_long_list_is_cut_on_the_screen_and_whole_in_the_file(
+    trees: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    pred, true = trees
+    write(true / "long/0000/pha", alphas(0, 200))
+    write(pred / "long/0000/pha", alphas(0, 200))
+    for t in range(1, 200, 2):
+        (pred / f"long/0000/pha/{t:04d}.png").unlink()
+    assert evaluate(pred, true) == 1
+    [problem] = results(pred)["not_scored"]
+    assert problem.endswith(", 195, 197, 199")
+    assert f"not scored: {problem[:200]}…" in capsys.readouterr().out.splitlines()
+
+
 def test_a_change_is_not_measured_across_a_missing_frame(trees: tuple[Path, Path]) -> None:
     pred, true = trees
     whole = functional.dtssd(tensors(2, 40), tensors(102, 40))[0]
