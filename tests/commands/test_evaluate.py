@@ -357,6 +357,17 @@ def test_a_video_that_breaks_off_is_named(tmp_path: Path) -> None:
     assert "missing in pred, frames" in problem
 
 
+def test_frames_that_a_video_promises_and_does_not_hold_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encode(tmp_path / "pred.mkv", alphas(0, 9, 48, 64), "ffv1", "bgra")
+    write(tmp_path / "true", alphas(1, 12, 48, 64))
+    monkeypatch.setattr(VideoFrames, "__len__", lambda _: 12)
+    assert evaluate(tmp_path / "pred.mkv", tmp_path / "true") == 1
+    assert results(tmp_path)["not_scored"] == ["true: not decoded, frames 9-11"]
+    assert results(tmp_path)["frames"] == 9
+
+
 def test_nothing_to_compare_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     write(tmp_path / "one" / "a", alphas(0, 2))
