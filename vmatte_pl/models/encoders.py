@@ -21,7 +21,7 @@ _FILES = {".safetensors", ".pth", ".pt", ".bin"}
 
 def segmentation_network(
     architecture: str, encoder: str, weights: str | None, channels: int, options: dict[str, Any]
-) -> nn.Module:
+) -> Any:
     """Build a network of segmentation_models_pytorch with one output; its first 3 channels are I(t)'s colours.
 
     Raises:
@@ -34,7 +34,7 @@ def segmentation_network(
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "`timm-` encoders are deprecated")
-            network: nn.Module = smp.create_model(
+            network = smp.create_model(
                 architecture,
                 encoder_name=encoder,
                 encoder_weights=published,
