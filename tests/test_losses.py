@@ -1,12 +1,71 @@
 import pytest
 import torch
 
-from vmatte_pl.losses import MattingLoss, l1, laplacian, temporal
+from vmatte_pl.losses import MattingLoss, composition, dice, l1, laplacian, temporal, unknown_band
+from vmatte_pl.types import ClipBatch
+
+
+def batch_of(true: torch.Tensor) -> ClipBatch:
+    """A batch whose true alpha is ``true``: white over black, so that errors of com are errors of alpha."""
+    fgr, bgr = torch.ones(true.shape).expand(-1, -1, 3, -1, -1), torch.zeros(true.shape).expand(-1, -1, 3, -1, -1)
+    com = true.expand_as(fgr)
+    return ClipBatch(com=com, pha=true, fgr=fgr, bgr=bgr, clip=["0000"], start=torch.tensor([0]))
+
+
+def square() -> torch.Tensor:
+    """The alpha of a square of 16 pixels with a hard edge, in the middle of 64."""
+    alpha = torch.zeros(1, 2, 1, 64, 64)
+    alpha[..., 24:40, 24:40] = 1
+    return alpha
 
 
 def test_equal_alphas_cost_nothing() -> None:
     alpha = torch.rand(1, 3, 1, 20, 30)
-    assert all(term == 0 for term in MattingLoss()(alpha, alpha.clone()).values())
+    terms = MattingLoss(dice=1, composition=1, unknown=3)(alpha, batch_of(alpha.clone()))
+    assert terms.keys() == {"l1", "laplacian", "temporal", "dice", "composition"}
+    assert all(term.abs() < 1e-6 for term in terms.values())
+
+
+@pytest.mark.parametrize("soft", [0.3, 0.5, 0.9])
+def test_dice_is_least_at_the_true_alpha_also_where_it_is_soft(soft: float) -> None:
+    true = square() * soft
+    losses = {shift: float(dice(true + shift * square(), true)) for shift in (-0.1, 0.0, 0.1)}
+    assert min(losses, key=losses.__getitem__) == 0
+    assert losses[0.0] == pytest.approx(0, abs=1e-6)
+
+
+def test_dice_weighs_a_small_person_like_a_large_one_and_takes_empty_frames() -> None:
+    small, large = torch.zeros(1, 1, 1, 64, 64), torch.zeros(1, 1, 1, 64, 64)
+    small[..., :16, :16], large[..., :, :] = 1, 1
+    torch.testing.assert_close(dice(small / 2, small), dice(large / 2, large), atol=2e-3, rtol=0)
+    assert dice(small * 0, small * 0) == 0
+    assert dice(small, small * 0) > 0.9
+
+
+def test_composition_counts_an_error_by_how_much_it_shows() -> None:
+    true = square()
+    batch = batch_of(true)
+    torch.testing.assert_close(composition(true * 0.5, batch), l1(true * 0.5, true))
+    camouflage = ClipBatch(**{**batch, "bgr": batch["fgr"], "com": batch["fgr"]})
+    assert composition(true * 0.5, camouflage) == 0
+
+
+def test_the_unknown_band_lies_on_both_sides_of_the_edge() -> None:
+    band = unknown_band(square(), radius=3)[0, 0, 0]
+    assert band.sum() == 22**2 - 10**2
+    assert band[24 - 3, 32] == band[24 + 2, 32] == 1
+    assert band[24 - 4, 32] == band[24 + 3, 32] == band[0, 0] == 0
+    soft = torch.full((1, 1, 1, 8, 8), 0.5)
+    assert unknown_band(soft).eq(1).all()
+
+
+def test_an_error_in_the_unknown_band_weighs_more() -> None:
+    true = square()
+    edge, away = true.clone(), true.clone()
+    edge[..., 23, 30], away[..., 5, 5] = 0.5, 0.5
+    plain, heavy = MattingLoss(), MattingLoss(unknown=4)
+    assert plain(edge, batch_of(true))["l1"] == plain(away, batch_of(true))["l1"]
+    torch.testing.assert_close(heavy(edge, batch_of(true))["l1"], 4 * heavy(away, batch_of(true))["l1"])
 
 
 def test_l1_is_in_the_units_of_alpha() -> None:
@@ -37,7 +96,7 @@ def test_the_temporal_loss_sees_flicker_and_not_a_steady_error() -> None:
 
 def test_the_weights_scale_their_terms_and_zero_leaves_one_out() -> None:
     pred, true = torch.rand(1, 2, 1, 16, 16), torch.rand(1, 2, 1, 16, 16)
-    terms = MattingLoss(l1=2, laplacian=0, temporal=0.5)(pred, true)
+    terms = MattingLoss(l1=2, laplacian=0, temporal=0.5)(pred, batch_of(true))
     assert terms.keys() == {"l1", "temporal"}
     torch.testing.assert_close(terms["l1"], 2 * l1(pred, true))
     torch.testing.assert_close(terms["temporal"], 0.5 * temporal(pred, true))
@@ -45,4 +104,9 @@ def test_the_weights_scale_their_terms_and_zero_leaves_one_out() -> None:
 
 def test_half_precision_is_taken_in_float32() -> None:
     pred, true = torch.rand(1, 2, 1, 16, 16, dtype=torch.bfloat16), torch.rand(1, 2, 1, 16, 16)
-    assert all(term.dtype == torch.float32 for term in MattingLoss()(pred, true).values())
+    loss = MattingLoss(dice=1, composition=1, unknown=2)
+    expected = loss(pred.float(), batch_of(true))
+    with torch.autocast("cpu", torch.bfloat16):
+        terms = loss(pred, batch_of(true))
+    assert all(term.dtype == torch.float32 for term in terms.values())
+    torch.testing.assert_close(terms, expected, rtol=0, atol=0)

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 from vmatte_pl.errors import CheckpointError, ConfigError
 from vmatte_pl.runs import config_text, find_config, newest_checkpoint, read_checkpoint
@@ -62,6 +63,19 @@ def test_code_hidden_in_a_checkpoint_does_not_run(tmp_path: Path) -> None:
 def test_a_checkpoint_tells_its_config(tmp_path: Path) -> None:
     torch.save({"config": "a: 1"}, tmp_path / "with.ckpt")
     torch.save({}, tmp_path / "without.ckpt")
-    assert config_text(tmp_path / "with.ckpt") == "a: 1"
+    assert config_text(tmp_path / "with.ckpt") == "a: 1\n"
     with pytest.raises(CheckpointError, match="pass the config of its run"):
         config_text(tmp_path / "without.ckpt")
+
+
+def test_a_checkpoint_needs_no_files_that_its_trained_parts_started_from(tmp_path: Path) -> None:
+    init = {
+        "base": {"init_args": {"encoder_weights": "base.pth"}},
+        "adapters": [{"init_args": {"encoder": "resnet50", "encoder_weights": "imagenet"}}],
+        "checkpoints": ["a.ckpt", "b.ckpt"],
+    }
+    torch.save({"config": yaml.safe_dump({"model": {"init_args": init}})}, tmp_path / "best.ckpt")
+    config = yaml.safe_load(config_text(tmp_path / "best.ckpt"))["model"]["init_args"]
+    assert config["adapters"][0]["init_args"] == {"encoder": "resnet50", "encoder_weights": None}
+    assert config["checkpoints"] is None
+    assert config["base"] == init["base"]

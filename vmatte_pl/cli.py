@@ -20,6 +20,7 @@ from vmatte_pl.data import datamodule  # noqa: F401
 from vmatte_pl.errors import VmatteError
 from vmatte_pl.hardware import fastest_precision
 from vmatte_pl.runs import config_text, find_config, newest_checkpoint
+from vmatte_pl.tasks import fit_stages
 from vmatte_pl.tasks.base import MattingTask
 
 USAGE = """Boost a frozen video matting network with small adapters.
@@ -99,6 +100,10 @@ class VmatteCLI(LightningCLI):
             warnings.filterwarnings("ignore", "The dirpath has changed")
             if isinstance(trainer.logger, list):
                 trainer.logger = [x for x in trainer.logger if not x.class_path.endswith("CSVLogger")]
+
+    def fit(self, model: MattingTask, **options: Any) -> None:
+        """Fit all stages of a task, where Lightning would fit once."""
+        fit_stages(self.trainer, model, **options)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Choose the precision that is fastest here, if the config leaves it open."""

@@ -1,18 +1,55 @@
 """What a predicted alpha is trained against: short, pure, each in the units of alpha."""
 
+import torch
 import torch.nn.functional as F
 from kornia.geometry.transform import pyrdown
 from torch import Tensor, nn
 
+from vmatte_pl.types import ClipBatch
 
-def l1(pred: Tensor, true: Tensor) -> Tensor:
-    """Return the mean absolute difference.
+
+def l1(pred: Tensor, true: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Return the mean absolute difference, of pixels weighted by ``weight``.
+
+    Shape:
+        - pred, true: (B, T, 1, H, W) in [0, 1].
+        - weight: as ``pred``, not negative; all alike if None.
+        - output: ().
+    """
+    return _mean((pred - true).abs(), weight)
+
+
+def composition(pred: Tensor, batch: ClipBatch, weight: Tensor | None = None) -> Tensor:
+    """Return the mean absolute difference of the frames from those composed anew with the predicted alpha.
+
+    An error counts by how much the foreground differs from the background there: as much as it would be seen.
+
+    Shape:
+        - pred: (B, T, 1, H, W) in [0, 1].
+        - weight: as ``pred``, not negative; all alike if None.
+        - output: ().
+
+    Source: N. Xu et al., "Deep Image Matting", 2017.
+    """
+    return _mean((torch.lerp(batch["bgr"], batch["fgr"], pred) - batch["com"]).abs(), weight)
+
+
+def dice(pred: Tensor, true: Tensor) -> Tensor:
+    """Return 1 - 2 Σ pred·true / (Σ pred² + Σ true²) of each window, averaged.
+
+    With squares below the line the loss is 0 if and only if the alphas agree, also where they are soft; without them
+    it would pull every alpha to 0 or 1. It weighs a small person like a large one; two empty windows agree.
 
     Shape:
         - pred, true: (B, T, 1, H, W) in [0, 1].
         - output: ().
+
+    Source: F. Milletari et al., "V-Net: Fully Convolutional Neural Networks for Volumetric Medical Image
+    Segmentation", 2016.
     """
-    return F.l1_loss(pred, true)
+    both = 2 * (pred * true).flatten(1).sum(1)
+    each = (pred.square() + true.square()).flatten(1).sum(1)
+    return (1 - (both + 1) / (each + 1)).mean()  # one pixel's worth keeps empty windows from dividing by 0
 
 
 def laplacian(pred: Tensor, true: Tensor, levels: int = 5) -> Tensor:
@@ -51,6 +88,19 @@ def temporal(pred: Tensor, true: Tensor) -> Tensor:
     return F.mse_loss(pred.diff(dim=1), true.diff(dim=1))
 
 
+def unknown_band(true: Tensor, radius: int = 5) -> Tensor:
+    """Mark the pixels within ``radius`` of the true edge: where both less than 1 and more than 0 is near.
+
+    Shape:
+        - true: (B, T, 1, H, W) in [0, 1].
+        - output: as ``true``, 1 within the band and 0 elsewhere.
+    """
+    alpha = true.flatten(0, 1)
+    highest, lowest = (sign * F.max_pool2d(sign * alpha, 2 * radius + 1, 1, radius) for sign in (1, -1))
+    half = 0.5 / 255  # of the step between two levels of eight bits
+    return ((highest > half) & (lowest < 1 - half)).to(true.dtype).view_as(true)
+
+
 class MattingLoss(nn.Module):
     """A weighted sum of the losses above; a weight of 0 leaves one out.
 
@@ -60,19 +110,51 @@ class MattingLoss(nn.Module):
         l1: Weight of ``l1``.
         laplacian: Weight of ``laplacian``.
         temporal: Weight of ``temporal``.
+        dice: Weight of ``dice``.
+        composition: Weight of ``composition``.
+        unknown: How much a pixel of the unknown band counts in ``l1`` and ``composition``, where any other counts 1.
     """
 
-    def __init__(self, l1: float = 1.0, laplacian: float = 1.0, temporal: float = 5.0) -> None:
+    def __init__(
+        self,
+        l1: float = 1.0,
+        laplacian: float = 1.0,
+        temporal: float = 5.0,
+        dice: float = 0.0,
+        composition: float = 0.0,
+        unknown: float = 1.0,
+    ) -> None:
         super().__init__()
-        self.weights = {"l1": l1, "laplacian": laplacian, "temporal": temporal}
+        self.weights = {
+            "l1": l1,
+            "laplacian": laplacian,
+            "temporal": temporal,
+            "dice": dice,
+            "composition": composition,
+        }
+        self.unknown = unknown
 
-    def forward(self, pred: Tensor, true: Tensor) -> dict[str, Tensor]:
+    def forward(self, pred: Tensor, batch: ClipBatch) -> dict[str, Tensor]:
         """Return the weighted terms by name; the loss is their sum.
 
         Shape:
-            - pred, true: (B, T, 1, H, W) in [0, 1], taken in float32.
+            - pred: (B, T, 1, H, W) in [0, 1] for the batch's frames, taken in float32.
             - output: () each.
         """
-        functions = {"l1": l1, "laplacian": laplacian, "temporal": temporal}
-        pred, true = pred.float(), true.float()
-        return {name: w * functions[name](pred, true) for name, w in self.weights.items() if w}
+        with torch.autocast(pred.device.type, enabled=False):  # the pyramid's filters would run in half precision
+            return self._terms(pred.float(), batch["pha"], batch)
+
+    def _terms(self, pred: Tensor, true: Tensor, batch: ClipBatch) -> dict[str, Tensor]:
+        weight = None if self.unknown == 1 else 1 + (self.unknown - 1) * unknown_band(true)
+        functions = {
+            "l1": lambda: l1(pred, true, weight),
+            "laplacian": lambda: laplacian(pred, true),
+            "temporal": lambda: temporal(pred, true),
+            "dice": lambda: dice(pred, true),
+            "composition": lambda: composition(pred, batch, weight),
+        }
+        return {name: w * functions[name]() for name, w in self.weights.items() if w}
+
+
+def _mean(error: Tensor, weight: Tensor | None) -> Tensor:
+    return error.mean() if weight is None else (error * weight).sum() / weight.expand_as(error).sum()

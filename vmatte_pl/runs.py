@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 
 from vmatte_pl.errors import CheckpointError, ConfigError
 
@@ -76,8 +77,15 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return content
 
 
+_SOURCES = {"encoder_weights", "checkpoints"}
+"""Settings that name what trained weights once started from."""
+
+
 def config_text(checkpoint: Path) -> str:
-    """Return the config, as YAML, that the run of a checkpoint was made with.
+    """Return the config, as YAML, that makes the network of a checkpoint anew.
+
+    It is that of the checkpoint's run, but for the files and downloads that its trained parts started from: the
+    checkpoint has their weights, and those files may be gone.
 
     Raises:
         CheckpointError: The checkpoint cannot be read or says nothing of its config.
@@ -90,4 +98,16 @@ def config_text(checkpoint: Path) -> str:
             where=checkpoint,
             remedy="pass the config of its run with --config",
         )
-    return text
+    return str(yaml.safe_dump(_without_sources(yaml.safe_load(text)), sort_keys=False))
+
+
+def _without_sources(config: Any) -> Any:
+    """Set all sources to null, except those of a base: a checkpoint does not hold its weights."""
+    if isinstance(config, list):
+        return [_without_sources(item) for item in config]
+    if not isinstance(config, dict):
+        return config
+    return {
+        key: None if key in _SOURCES else value if key == "base" else _without_sources(value)
+        for key, value in config.items()
+    }

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from vmatte_pl.models import Adapter, Boosted, MattingNetwork, TinyMatte
+from vmatte_pl.models import Adapter, Boosted, Ensemble, Head, MattingNetwork, Members, TinyMatte
 from vmatte_pl.models.base import State
 
 
@@ -27,6 +27,19 @@ def trained_adapter(window: int, seed: int = 0) -> Adapter:
     return adapter
 
 
+def members() -> Members:
+    """Three that see 2, 0 and 1 earlier frames, on a network with a memory."""
+    return Members(RunningMean(), [trained_adapter(window, seed=window) for window in (2, 0, 1)])
+
+
+def ensemble() -> Ensemble:
+    """Members and a head that does correct."""
+    torch.manual_seed(3)
+    head = Head(3, window=2)
+    nn.init.normal_(head.layers[-1].weight, std=0.5)
+    return Ensemble(members(), head)
+
+
 def in_chunks(network: MattingNetwork, frames: Tensor, lengths: list[int]) -> Tensor:
     state, alphas = None, []
     for chunk in frames.split(lengths, dim=1):
@@ -40,6 +53,9 @@ NETWORKS: dict[str, Callable[[], MattingNetwork]] = {
     "recurrent": RunningMean,
     "boosted": lambda: Boosted(TinyMatte(pretrained=False), trained_adapter(2)),
     "boosted without a past": lambda: Boosted(RunningMean(), trained_adapter(0)),
+    "members": lambda: members(),
+    "ensemble": lambda: ensemble(),
+    "boosted ensemble": lambda: Boosted(ensemble(), trained_adapter(1, seed=3)),
     "boosted twice": lambda: Boosted(Boosted(RunningMean(), trained_adapter(2)), trained_adapter(1, seed=1)),
 }
 
@@ -78,3 +94,51 @@ def test_only_the_newest_adapter_trains() -> None:
     assert {n.split(".")[0] for n, p in two.named_parameters() if p.requires_grad} == {"adapter"}
     assert not any(module.training for module in two.base.modules())
     assert two.adapter.training
+
+
+@torch.no_grad()
+def test_the_members_mean_is_that_of_the_networks_boosted_one_by_one() -> None:
+    frames = torch.rand(1, 4, 3, 32, 32)
+    alphas, _ = members().eval().stages(frames)
+    alone = [Boosted(RunningMean(), trained_adapter(w, seed=w)).eval()(frames)[0] for w in (2, 0, 1)]
+    assert len(alphas) == 2
+    torch.testing.assert_close(alphas[1], torch.stack(alone).mean(0))
+
+
+@torch.no_grad()
+def test_a_new_head_returns_the_members_mean() -> None:
+    frames = torch.rand(1, 3, 3, 33, 50)
+    base, mean, joint = Ensemble(members(), Head(3)).eval().stages(frames)[0]
+    torch.testing.assert_close(joint, mean, atol=1e-6, rtol=0)
+    assert (base - mean).abs().max() > 0.01
+
+
+def test_the_head_looks_back_as_far_as_its_window_and_never_ahead() -> None:
+    head = Head(2, window=1)
+    nn.init.normal_(head.layers[-1].weight)
+    clues, alphas = torch.rand(1, 5, 8, 12, 12, requires_grad=True), torch.rand(1, 4, 2, 12, 12)
+    head(clues, alphas)[:, 1].sum().backward()  # frame 1 stands at clue 2, behind the one before the first
+    assert clues.grad is not None
+    assert (clues.grad.abs().sum(dim=(0, 2, 3, 4)) > 0).tolist() == [False, True, True, False, False]
+
+
+def test_only_the_head_trains_and_its_members_stay_as_they_are() -> None:
+    network = ensemble().train()
+    assert {n.split(".")[0] for n, p in network.named_parameters() if p.requires_grad} == {"head"}
+    assert not any(module.training for module in network.members.modules())
+    before = {k: v.clone() for k, v in network.members.state_dict().items()}
+    network(torch.rand(1, 2, 3, 32, 32))[0].sum().backward()
+    assert all(torch.equal(before[k], v) for k, v in network.members.state_dict().items())
+    assert all(p.grad is not None for p in network.head.parameters())
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", ["boosted twice", "members", "ensemble"])
+def test_a_backbone_whose_alpha_is_known_is_not_run(name: str) -> None:
+    network, frames = NETWORKS[name]().eval(), torch.rand(1, 3, 3, 32, 32)
+    known, _ = RunningMean()(frames)
+    expected, _ = network.stages(frames)
+    backbone = next(module for module in network.modules() if isinstance(module, RunningMean))
+    backbone.forward = None  # type: ignore[assignment,method-assign]  # fails if it is called
+    found, _ = network.stages(frames, known=known)
+    torch.testing.assert_close(found, expected)

@@ -3,12 +3,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from pytorch_lightning import Trainer
-from pytorch_lightning.callbacks import ModelCheckpoint
 
-from vmatte_pl.data.datamodule import MattingData
+from tests.tasks.toys import adapter, base, data, trainer
 from vmatte_pl.errors import CheckpointError, ConfigError, TrainingError
-from vmatte_pl.models import Adapter, Boosted, TinyMatte
+from vmatte_pl.models import Boosted
 from vmatte_pl.tasks import BwA, Pretrain
 from vmatte_pl.tasks.base import MattingTask
 
@@ -16,40 +14,10 @@ Footage = tuple[Path, Path]
 Fitted = tuple[BwA, dict[str, torch.Tensor]]
 
 
-def base(seed: int = 0) -> TinyMatte:
-    torch.manual_seed(seed)
-    return TinyMatte(pretrained=False)
-
-
-def adapter(window: int = 1) -> Adapter:
-    return Adapter("Unet", "tu-tf_mobilenetv3_small_minimal_100", window=window)
-
-
-def data(footage: Footage, window: int = 3, chunk: int = 3) -> MattingData:
-    root, backgrounds = map(str, footage)
-    return MattingData(
-        root, backgrounds, size=(32, 48), window=window, chunk=chunk, batch_size=2, samples_per_epoch=4, workers=0
-    )
-
-
-def trainer(folder: Path, epochs: int = 1) -> Trainer:
-    return Trainer(
-        accelerator="cpu",
-        max_epochs=epochs,
-        default_root_dir=folder,
-        use_distributed_sampler=False,
-        log_every_n_steps=1,
-        logger=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        callbacks=[ModelCheckpoint(folder, "best", monitor="val/mad")],
-    )
-
-
 @pytest.fixture(scope="module")
 def fitted(footage: Footage, tmp_path_factory: pytest.TempPathFactory) -> Fitted:
     """A task after one epoch, and its weights from before it."""
-    task = BwA(base(), adapter())
+    task = BwA(base(), [adapter()])
     before = {k: v.clone() for k, v in task.state_dict().items()}
     folder = tmp_path_factory.mktemp("run")
     trainer(folder).fit(task, data(footage))
@@ -79,7 +47,7 @@ def test_a_checkpoint_leaves_the_backbone_out_and_comes_back_whole(
     assert not any(name.startswith("network.base.") for name in content["state_dict"])
     assert content["base"] == {"class": "TinyMatte", "sha256": base().fingerprint()}
 
-    restored = BwA(base(), adapter())
+    restored = BwA(base(), [adapter()])
     restored.on_load_checkpoint(content)
     restored.load_state_dict(content["state_dict"], strict=True)
     frames = torch.rand(1, 2, 3, 32, 48)
@@ -90,8 +58,8 @@ def test_a_checkpoint_leaves_the_backbone_out_and_comes_back_whole(
 @pytest.mark.parametrize(
     ("task", "message"),
     [
-        (lambda: BwA(base(seed=1), adapter()), "expected an adapter of TinyMatte .*, found one of TinyMatte"),
-        (lambda: BwA(base(), adapter(window=2)), "missing, unknown or of another shape, such as network.adapter"),
+        (lambda: BwA(base(seed=1), [adapter()]), "expected an adapter of TinyMatte .*, found one of TinyMatte"),
+        (lambda: BwA(base(), [adapter(window=2)]), "missing, unknown or of another shape, such as network.adapter"),
     ],
     ids=["another backbone", "another adapter"],
 )
@@ -103,12 +71,12 @@ def test_a_checkpoint_of_something_else_is_refused(task: Callable[[], BwA], mess
 
 def test_a_checkpoint_without_an_adapter_is_refused() -> None:
     with pytest.raises(CheckpointError, match="found no adapter"):
-        BwA(base(), adapter()).on_load_checkpoint({"state_dict": base().state_dict()})
+        BwA(base(), [adapter()]).on_load_checkpoint({"state_dict": base().state_dict()})
 
 
 @pytest.mark.parametrize("chunk", [1, 4, 100])
 def test_scores_do_not_depend_on_the_chunks(chunk: int, footage: Footage, tmp_path: Path) -> None:
-    task = BwA(base(), adapter(window=2))
+    task = BwA(base(), [adapter(window=2)])
     disturb(task)
     expected = trainer(tmp_path).test(task, data(footage, chunk=3), verbose=False)[0]
     found = trainer(tmp_path).test(task, data(footage, chunk=chunk), verbose=False)[0]
@@ -127,7 +95,7 @@ def test_pretraining_moves_the_whole_network_and_has_no_base(footage: Footage, t
 
 
 def test_a_loss_that_is_no_number_stops_the_run(footage: Footage, tmp_path: Path) -> None:
-    task = BwA(base(), adapter(), optimizer=lambda p: torch.optim.SGD(p, lr=float("inf")), scheduler=constant)
+    task = BwA(base(), [adapter()], optimizer=lambda p: torch.optim.SGD(p, lr=float("inf")), scheduler=constant)
     with pytest.raises(TrainingError, match=r"expected a finite loss, found nan at step \d+ in clips .*; lower"):
         trainer(tmp_path, epochs=3).fit(task, data(footage))
 
@@ -144,12 +112,12 @@ def constant(optimizer: torch.optim.Optimizer) -> torch.optim.lr_scheduler.LRSch
 
 def test_windows_must_be_longer_than_the_adapters_past(footage: Footage, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"more than 3 frames.*found 3 in data\.window"):
-        trainer(tmp_path).fit(BwA(base(), adapter(window=3)), data(footage, window=3))
+        trainer(tmp_path).fit(BwA(base(), [adapter(window=3)]), data(footage, window=3))
 
 
 def test_a_boosted_network_can_be_boosted_again(footage: Footage, tmp_path: Path) -> None:
     one = Boosted(base(), adapter())
-    task: MattingTask = BwA(one, adapter())
+    task: MattingTask = BwA(one, [adapter()])
     before = {k: v.clone() for k, v in one.state_dict().items()}
     trainer(tmp_path).fit(task, data(footage))
     assert all(torch.equal(v, before[k]) for k, v in one.state_dict().items())

@@ -2,19 +2,21 @@
 
 from typing import Any
 
-import segmentation_models_pytorch as smp
 import torch
 import torch.nn.functional as F
-from segmentation_models_pytorch.encoders import get_preprocessing_params
 from torch import Tensor, nn
 
 from vmatte_pl.errors import ConfigError
+from vmatte_pl.models.encoders import normalisation, segmentation_network
 
 MARGIN = 0.05
 """How far from 0 and 1 an alpha is moved before its logit is taken; see ``shift_logits``."""
 
 STRIDE = 32
 """Every smp architecture takes sizes that are multiples of this."""
+
+LEAST = {"pan": 128}
+"""The least height and width of the architectures that pool down to nothing below it."""
 
 
 class Adapter(nn.Module):
@@ -26,7 +28,9 @@ class Adapter(nn.Module):
     Args:
         architecture: A network of segmentation_models_pytorch by name: FPN, Unet, DeepLabV3, PAN, MAnet, Linknet, …
         encoder: An encoder of smp or, with the prefix ``tu-``, of timm.
-        encoder_weights: A name of pre-trained weights such as ``imagenet``, which are downloaded, or None.
+        encoder_weights: What the encoder starts from: a name of pre-trained weights such as ``imagenet``, which are
+            downloaded, a published weight file (.safetensors, .pth) of that encoder, or None. Pre-trained filters see
+            I(t) alone at first; those of the other channels start at zero.
         window: l, how many earlier frames it sees beside the current one.
         residual: Correct the given alpha in logit space, or else predict a new one directly.
         options: Further settings of the architecture by name, such as ``decoder_channels`` of a Unet.
@@ -58,15 +62,16 @@ class Adapter(nn.Module):
                 remedy="set it to 2 for the two frames before the current one",
             )
         self.window, self.residual = window, residual
-        self.network = _segmentation_network(
-            architecture, encoder, encoder_weights, 3 * (window + 1) + 1, options or {}
-        )
-        mean, std = _normalisation(encoder, encoder_weights)
-        # an alpha of 0 or 1 becomes -1 or 1, about the range of a normalised colour
-        self.register_buffer("mean", _channels([*mean * (window + 1), 0.5]), persistent=False)
-        self.register_buffer("std", _channels([*std * (window + 1), 0.5]), persistent=False)
+        self.description = f"{architecture}, {encoder}, {window + 1} frames"
+        self.least = LEAST.get(architecture.lower(), STRIDE)
+        self.network = segmentation_network(architecture, encoder, encoder_weights, 3 * (window + 1) + 1, options or {})
+        mean, std = normalisation(encoder, encoder_weights)
+        # An alpha of 0 or 1 becomes -1 or 1, about the range of a normalised colour. Both belong to the weights: they
+        # are what these were trained with, wherever they came from.
+        self.register_buffer("mean", _channels([*mean * (window + 1), 0.5]))
+        self.register_buffer("std", _channels([*std * (window + 1), 0.5]))
         if residual:
-            last = [m for m in self.network.modules() if isinstance(m, nn.Conv2d)][-1]
+            last = [m for m in self.network.segmentation_head.modules() if isinstance(m, nn.Conv2d)][-1]
             for parameter in last.parameters():
                 nn.init.zeros_(parameter)
 
@@ -75,16 +80,21 @@ class Adapter(nn.Module):
 
     def forward(self, frames: Tensor, alpha: Tensor) -> Tensor:
         """Return the corrected alpha."""
+        return self.correct(frames, alpha)[0]
+
+    def correct(self, frames: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the corrected alpha and the network's own logits, which say how sure it is."""
         T = alpha.shape[1]
         newest_first = [frames[:, self.window - k : self.window - k + T] for k in range(self.window + 1)]
         x = torch.cat([*newest_first, alpha], dim=2).flatten(0, 1)
         logits = self._segment((x - self.mean) / self.std).unflatten(0, alpha.shape[:2])
-        return shift_logits(alpha, logits) if self.residual else logits.sigmoid()
+        return shift_logits(alpha, logits) if self.residual else logits.sigmoid(), logits
 
     def _segment(self, x: Tensor) -> Tensor:
         """Run the network at any size: (N, C, H, W) -> float32 logits (N, 1, H, W)."""
         H, W = x.shape[-2:]
-        x = F.pad(x, (0, -W % STRIDE, 0, -H % STRIDE), mode="replicate")
+        right, below = (max(self.least - side, -side % STRIDE) for side in (W, H))
+        x = F.pad(x, (0, right, 0, below), mode="replicate")
         logits: Tensor = self.network(x.contiguous(memory_format=torch.channels_last))
         return logits[..., :H, :W].float()
 
@@ -102,46 +112,6 @@ def shift_logits(alpha: Tensor, logits: Tensor) -> Tensor:
     inner = torch.lerp(torch.full_like(alpha, MARGIN), torch.full_like(alpha, 1 - MARGIN), alpha)
     moved = (torch.sigmoid(torch.logit(inner) + logits) - MARGIN) / (1 - 2 * MARGIN)
     return moved + (moved.clamp(0, 1) - moved).detach()
-
-
-def _segmentation_network(
-    architecture: str, encoder: str, weights: str | None, channels: int, options: dict[str, Any]
-) -> nn.Module:
-    try:
-        network: nn.Module = smp.create_model(
-            architecture, encoder_name=encoder, encoder_weights=weights, in_channels=channels, classes=1, **options
-        )
-    except (KeyError, RuntimeError, TypeError, ValueError) as error:
-        raise ConfigError(
-            expected="an architecture, encoder and weights that segmentation_models_pytorch knows",
-            found=f"{architecture}, {encoder}, {weights}, {options} ({str(error).splitlines()[0][:150]})",
-            where="adapter",
-            remedy="see smp.encoders.get_encoder_names() and timm.list_models()",
-        ) from error
-    if weights is not None:
-        _start_from_the_current_frame(network, channels)
-    return network.to(memory_format=torch.channels_last)
-
-
-def _start_from_the_current_frame(network: nn.Module, channels: int) -> None:
-    """Give the pre-trained filters to I(t) alone; the earlier frames and the alpha start at zero.
-
-    smp and timm repeat the RGB filters over all channels, scaled down by 3 / channels, so that a pre-trained encoder
-    would see the mean of all frames and take the alpha for a red picture.
-    """
-    first = next(m for m in network.modules() if isinstance(m, nn.Conv2d) and m.in_channels == channels)
-    with torch.no_grad():
-        first.weight[:, :3] *= channels / 3
-        first.weight[:, 3:] = 0
-
-
-def _normalisation(encoder: str, weights: str | None) -> tuple[list[float], list[float]]:
-    """Return the mean and standard deviation of RGB in [0, 1] that the encoder expects: ImageNet's, if untrained."""
-    if weights is None:  # smp would ask a hub
-        return [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
-    params = get_preprocessing_params(encoder, weights)
-    scale = max(params["input_range"])  # a few encoders count colours up to 255
-    return [m / scale for m in params["mean"]], [s / scale for s in params["std"]]
 
 
 def _channels(values: list[float]) -> Tensor:

@@ -31,11 +31,18 @@ class MattingNetwork(nn.Module):
         result: tuple[Tensor, State] = super().__call__(frames, state, **inputs)
         return result
 
-    def stages(self, frames: Tensor, state: State = None) -> tuple[list[Tensor], State]:
+    def stages(self, frames: Tensor, state: State = None, known: Tensor | None = None) -> tuple[list[Tensor], State]:
         """Return the alpha of each stage, the backbone's first and the network's own last, and the state.
 
         A network that corrects another one overrides this; any other has the one stage.
+
+        Args:
+            frames: As in ``forward``.
+            state: As in ``forward``.
+            known: The backbone's alpha of these frames, if it is known already: then the backbone is not run.
         """
+        if known is not None:
+            return [known], state
         alpha, state = self(frames, state)
         return [alpha], state
 
@@ -74,9 +81,9 @@ class Frozen(MattingNetwork):
         return self.network(frames, state, **inputs)
 
     @torch.no_grad()
-    def stages(self, frames: Tensor, state: State = None) -> tuple[list[Tensor], State]:
+    def stages(self, frames: Tensor, state: State = None, known: Tensor | None = None) -> tuple[list[Tensor], State]:
         """Return the alphas of the network's own stages, made without autograd."""
-        return self.network.stages(frames, state)
+        return self.network.stages(frames, state, known)
 
     def fingerprint(self) -> str:
         """Return the fingerprint of the network inside."""

@@ -27,10 +27,23 @@ class Boosted(MattingNetwork):
         alphas, state = self.stages(frames, state)
         return alphas[-1], state
 
-    def stages(self, frames: Tensor, state: State = None) -> tuple[list[Tensor], State]:
+    def stages(self, frames: Tensor, state: State = None, known: Tensor | None = None) -> tuple[list[Tensor], State]:
         """Return the alphas of all of the base's stages and the corrected one."""
-        before = self.adapter.window
-        base_state, past = (None, frames[:, :1].expand(-1, before, -1, -1, -1)) if state is None else state
-        alphas, base_state = self.base.stages(frames, base_state)
-        seen = torch.cat([past, frames], dim=1)
-        return [*alphas, self.adapter(seen, alphas[-1])], (base_state, seen[:, seen.shape[1] - before :])
+        base_state, past = (None, None) if state is None else state
+        seen, past = with_past(frames, past, self.adapter.window)
+        alphas, base_state = self.base.stages(frames, base_state, known)
+        return [*alphas, self.adapter(seen, alphas[-1])], (base_state, past)
+
+
+def with_past(frames: Tensor, past: Tensor | None, length: int) -> tuple[Tensor, Tensor]:
+    """Put the ``length`` frames before them in front of ``frames``; return that, and the last ``length`` of it.
+
+    Shape:
+        - frames: (B, T, C, H, W).
+        - past: (B, length, C, H, W), or None at a video's start: then all are like the first frame.
+        - output: (B, length + T, C, H, W) and (B, length, C, H, W).
+    """
+    if past is None:
+        past = frames[:, :1].expand(-1, length, -1, -1, -1)
+    seen = torch.cat([past, frames], dim=1)
+    return seen, seen[:, seen.shape[1] - length :]

@@ -1,15 +1,16 @@
 """What every training task shares: streaming evaluation, scores, the optimiser, and what stops a run."""
 
 import math
+from typing import cast
 
 import torch
 from pytorch_lightning import LightningModule
 from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
-from torch import Tensor
-from torch.optim.lr_scheduler import LambdaLR
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 
-from vmatte_pl.errors import TrainingError
+from vmatte_pl.errors import ConfigError, TrainingError
 from vmatte_pl.losses import MattingLoss
 from vmatte_pl.metrics import MattingMetrics, matting_metrics
 from vmatte_pl.models.base import MattingNetwork, State
@@ -28,9 +29,12 @@ class MattingTask(LightningModule):
         network: The network that is evaluated.
         loss: What its training minimises; by default all terms of ``MattingLoss``.
         optimizer: Called with the trainable parameters.
-        scheduler: Called with the optimiser, stepped once an epoch; by default one cycle over the whole run,
-            stepped with every batch.
+        scheduler: Called with the optimiser, stepped once an epoch, or after each validation if it waits for a plateau
+            of ``val/mad``; by default one cycle over the whole fit, stepped with every batch.
     """
+
+    began: tuple[int, int] = (0, 0)
+    """The Trainer's epoch and step at which what is trained now began."""
 
     def __init__(
         self,
@@ -47,26 +51,69 @@ class MattingTask(LightningModule):
         self._state: State = None
         self._has_base = False
 
+    @property
+    def trained(self) -> nn.Module:
+        """The part of the network that trains."""
+        return self.network
+
+    def outline(self) -> list[tuple[str, str, nn.Module]]:
+        """Return the network's parts for a summary, from the frames on: a sign, what it is, the module."""
+        return [("B", type(self.network).__name__, self.network)]
+
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Give the optimiser what trains, and nothing else."""
-        optimizer = self._optimizer([p for p in self.parameters() if p.requires_grad])
+        """Give the optimiser what trains, and nothing else.
+
+        Raises:
+            ConfigError: Nothing in the network can be trained.
+        """
+        parameters = [p for p in self.parameters() if p.requires_grad]
+        if not parameters:
+            raise ConfigError(
+                expected="a network with weights to train",
+                found=f"{type(self.network).__name__} without any",
+                where="model.network",
+                remedy="boost it instead, with --config bwa.yaml",
+            )
+        optimizer = self._optimizer(parameters)
         if self._scheduler is not None:
             scheduler = self._scheduler(optimizer)
-            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "monitor": "val/mad"}}
-        steps = self.trainer.estimated_stepping_batches
+            waits = isinstance(scheduler, ReduceLROnPlateau)
+            every = (self.trainer.check_val_every_n_epoch or 1) if waits else 1
+            return {
+                "optimizer": optimizer,
+                "lr_scheduler": {"scheduler": scheduler, "monitor": "val/mad", "frequency": every},
+            }
+        steps = self._steps()
         if steps == float("inf"):  # a run without an end has no cycle either
             return optimizer
         # torch's OneCycleLR would keep its length in the checkpoint, and fail where a longer run resumes from it
         cycle = LambdaLR(optimizer, lambda step: _cycle(step / steps))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": cycle, "interval": "step"}}
 
-    def minimise(self, alpha: Tensor, batch: ClipBatch, true: Tensor) -> Tensor:
-        """Log the terms of the loss and return their sum.
+    def _steps(self) -> float:
+        """Return how many steps what is trained now can take, infinity if there is no end."""
+        trainer, (epoch, step) = self.trainer, self.began
+        by_steps = math.inf if trainer.max_steps == -1 else trainer.max_steps - step
+        # asked first of all, since it loads the data that tells how long an epoch is
+        if trainer.estimated_stepping_batches == math.inf or trainer.max_epochs in (None, -1):
+            return by_steps
+        of_an_epoch = math.ceil(trainer.num_training_batches / trainer.accumulate_grad_batches)
+        return min(by_steps, of_an_epoch * (trainer.max_epochs - epoch))
+
+    def minimise(self, alpha: Tensor, batch: ClipBatch) -> Tensor:
+        """Log the terms of the loss of the batch's frames and return their sum.
 
         Raises:
             TrainingError: The loss is not a finite number.
         """
-        terms = self.loss(alpha, true)
+        return self.log_loss(self.loss(alpha, batch), batch)
+
+    def log_loss(self, terms: dict[str, Tensor], batch: ClipBatch) -> Tensor:
+        """Log the terms of a loss and return their sum.
+
+        Raises:
+            TrainingError: It is not a finite number.
+        """
         total = torch.stack(list(terms.values())).sum()
         if not torch.isfinite(total):
             raise TrainingError(
@@ -75,8 +122,8 @@ class MattingTask(LightningModule):
                 where=f"clips {', '.join(batch['clip'])}",
                 remedy="lower the learning rate or set --trainer.precision 32-true; the checkpoints so far are kept",
             )
-        self.log("train/loss", total, prog_bar=True, batch_size=alpha.shape[0])
-        self.log_dict({f"train/{name}": term for name, term in terms.items()}, batch_size=alpha.shape[0])
+        self.log("train/loss", total, prog_bar=True, batch_size=len(batch["clip"]))
+        self.log_dict({f"train/{name}": term for name, term in terms.items()}, batch_size=len(batch["clip"]))
         return total
 
     def validation_step(self, batch: ClipBatch, batch_idx: int) -> StepOutput:
@@ -116,18 +163,25 @@ class MattingTask(LightningModule):
 
     def _evaluate(self, batch: ClipBatch) -> StepOutput:
         alphas = self._stages(batch)
+        self._score(alphas, batch)
+        return {"alpha": alphas[-1], "base": alphas[0] if self._has_base else None}
+
+    def _score(self, alphas: list[Tensor], batch: ClipBatch) -> None:
         self._has_base = len(alphas) > 1
         which = {"clip": batch["clip"], "start": batch["start"]}
         self.boosted_metrics.update(alphas[-1], batch["pha"], **which)
         if self._has_base:
             self.base_metrics.update(alphas[0], batch["pha"], **which)
-        return {"alpha": alphas[-1], "base": alphas[0] if self._has_base else None}
 
     def _stages(self, batch: ClipBatch) -> list[Tensor]:
         if batch["start"][0] == 0:
             self._state = None
-        alphas, self._state = self.network.stages(batch["com"], self._state)
+        alphas, self._state = self.network.stages(batch["com"], self._state, self._known(batch))
         return [alpha.float() for alpha in alphas]
+
+    def _known(self, batch: ClipBatch) -> Tensor | None:
+        """Return the backbone's alpha, if it need not be asked for; a backbone that trains always must."""
+        return None
 
     def _reset(self) -> None:
         self._state = None
@@ -143,6 +197,23 @@ class MattingTask(LightningModule):
             self.log_dict({f"{stage}/base/{name}": value for name, value in base.items()})
             gain = {name: 100 * (1 - boosted[name] / value) for name, value in base.items() if value > 0}
             self.log_dict({f"{stage}/gain/{name}": value for name, value in gain.items()})
+
+
+def after_past(batch: ClipBatch, past: int) -> ClipBatch:
+    """Return the batch without the first ``past`` frames of each window: those are only looked at.
+
+    Raises:
+        ConfigError: The windows are no longer than that.
+    """
+    if batch["com"].shape[1] <= past:
+        raise ConfigError(
+            expected=f"training windows of more than {past} frames, the adapter's own past",
+            found=str(batch["com"].shape[1]),
+            where="data.window",
+            remedy=f"set --data.window {past + 2} or more",
+        )
+    tensors = {key: value[:, past:] for key, value in batch.items() if isinstance(value, Tensor) and value.ndim == 5}
+    return cast(ClipBatch, {**batch, **tensors, "start": batch["start"] + past})
 
 
 def _cycle(progress: float) -> float:

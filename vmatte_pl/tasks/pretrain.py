@@ -31,4 +31,4 @@ class Pretrain(MattingTask):
     def training_step(self, batch: ClipBatch, batch_idx: int) -> torch.Tensor:
         """Train on B windows, each from an empty state."""
         alpha, _ = self.network(batch["com"])
-        return self.minimise(alpha, batch, batch["pha"])
+        return self.minimise(alpha, batch)

@@ -1,0 +1,117 @@
+"""One fit of several stages: what is reset between them, and how long each lasts."""
+
+import math
+import warnings
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningDataModule, Trainer
+from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint, Timer
+from pytorch_lightning.strategies.launchers import _MultiProcessingLauncher
+
+from vmatte_pl.errors import ConfigError
+from vmatte_pl.runs import read_checkpoint
+from vmatte_pl.tasks.base import MattingTask
+from vmatte_pl.tasks.staged import STAGE, Stage, StagedTask
+
+
+def fit_stages(
+    trainer: Trainer,
+    task: MattingTask,
+    datamodule: LightningDataModule | None = None,
+    ckpt_path: str | Path | None = None,
+    **options: Any,
+) -> None:
+    """Fit a task, stage after stage if it has several, as one run with one best checkpoint.
+
+    A stage lasts its epochs, or the Trainer's ``max_epochs``; ``max_steps``, ``max_time`` and the patience of an
+    ``EarlyStopping`` hold for each stage as well. It begins from the best weights so far, which ``ModelCheckpoint``
+    keeps over all stages: a stage that never beats them leaves no trace in the best checkpoint.
+
+    Args:
+        trainer: The Trainer.
+        task: The task; in the end it is what the best checkpoint holds.
+        datamodule: The data.
+        ckpt_path: A checkpoint to resume from, of whichever stage.
+        options: Further arguments of ``Trainer.fit``.
+
+    Raises:
+        ConfigError: Several stages are to run in processes that live for one fit only.
+    """
+    if not isinstance(task, StagedTask):
+        trainer.fit(task, datamodule=datamodule, ckpt_path=ckpt_path, **options)
+        return
+    _refuse_short_lived_processes(trainer, task)
+    budget, fresh = _Budget(trainer.max_epochs, trainer.max_steps), _Fresh(trainer)
+    budget.grant(trainer, task, task.stage if ckpt_path is None else Stage(**read_checkpoint(Path(ckpt_path))[STAGE]))
+    trainer.fit(task, datamodule=datamodule, ckpt_path=ckpt_path, **options)
+    while task.advance(_best(trainer), trainer.current_epoch, trainer.global_step):
+        fresh.restore(trainer)
+        if task.keep_stages:
+            _forget_best(trainer)
+        budget.grant(trainer, task, task.stage)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")  # the stage before's
+            trainer.fit(task, datamodule=datamodule, **options)
+
+
+@dataclass
+class _Budget:
+    """How long each stage may train."""
+
+    epochs: int | None
+    steps: int
+
+    def grant(self, trainer: Trainer, task: StagedTask, stage: Stage) -> None:
+        """Set the Trainer's limits, which count from the run's begin, to the end of ``stage``."""
+        epochs = task.epochs_of(stage) or self.epochs
+        trainer.fit_loop.max_epochs = epochs if epochs in (None, -1) else stage.epoch + epochs
+        trainer.fit_loop.epoch_loop.max_steps = self.steps if self.steps == -1 else stage.step + self.steps
+
+
+class _Fresh:
+    """The callbacks that count from a stage's begin, as they were before the first one."""
+
+    def __init__(self, trainer: Any) -> None:
+        self._used = [callback for callback in trainer.callbacks if isinstance(callback, EarlyStopping | Timer)]
+        self._unused = deepcopy(self._used)
+
+    def restore(self, trainer: Any) -> None:
+        """Put unused ones in the place of those that were used."""
+        again = deepcopy(self._unused)
+        anew = {id(old): new for old, new in zip(self._used, again, strict=True)}
+        trainer.callbacks = [anew.get(id(callback), callback) for callback in trainer.callbacks]
+        self._used = again
+
+
+def _monitors(trainer: Trainer) -> list[ModelCheckpoint]:
+    return [c for c in trainer.checkpoint_callbacks if isinstance(c, ModelCheckpoint) and c.monitor]
+
+
+def _forget_best(trainer: Trainer) -> None:
+    """Let the next validation be the best so far; its checkpoint takes the place of the one there is."""
+    for callback in _monitors(trainer):
+        worst = torch.tensor(math.inf if callback.mode == "min" else -math.inf)
+        callback.best_k_models = dict.fromkeys(callback.best_k_models, worst)
+        callback.kth_value = callback.best_model_score = worst
+
+
+def _best(trainer: Trainer) -> dict[str, Any] | None:
+    """Return the best checkpoint as the first process reads it: the others may have no access to its folder."""
+    path = Path(next((callback.best_model_path for callback in _monitors(trainer)), ""))
+    best = read_checkpoint(path) if trainer.is_global_zero and path.is_file() else None
+    return trainer.strategy.broadcast(best)
+
+
+def _refuse_short_lived_processes(trainer: Trainer, task: StagedTask) -> None:
+    """Forked and spawned processes end with each fit, and take the run's progress with them."""
+    if isinstance(trainer.strategy.launcher, _MultiProcessingLauncher) and task.stage.parts[-1] + 1 < task.parts:
+        raise ConfigError(
+            expected="a strategy whose processes live for the whole run, for several stages",
+            found=type(trainer.strategy).__name__ + " with processes that are forked or spawned",
+            where="trainer.strategy",
+            remedy="set --trainer.strategy ddp",
+        )
