@@ -17,6 +17,7 @@ from vmatte_pl.types import ClipBatch
 logger = logging.getLogger(__name__)
 
 DEMO = "demo"
+DEMO_EMPTY = "demo-empty"
 
 
 class MattingData(pl.LightningDataModule):
@@ -29,9 +30,10 @@ class MattingData(pl.LightningDataModule):
 
     Args:
         root: Folder with ``{train,valid,test}/{fgr,pha}/<clip>/<frame>.jpg``, VideoMatte240K's layout; "demo"
-            is the built-in footage.
+            and "demo-empty" are the built-in footage.
         backgrounds: Folder with ``{train,valid,test}/`` or without them: images are still backgrounds,
-            folders of frames moving ones; "demo" is the built-in footage.
+            folders of frames moving ones; "demo" is the built-in footage, "demo-empty" the same places without the
+            dummies of people that stand in them.
         size: Height and width to train at.
         eval_size: Height and width to evaluate at; null keeps each clip's own.
         fit: How clips of another aspect ratio fit: "crop" keeps the subject and cuts off the rest, "pad"
@@ -138,10 +140,12 @@ class MattingData(pl.LightningDataModule):
 
     def _folders(self) -> tuple[Path, Path]:
         root, backgrounds = Path(self.root).expanduser(), Path(self.backgrounds).expanduser()
-        if DEMO in {self.root, self.backgrounds}:
-            from vmatte_pl.data.demo import demo_footage  # drawing needs modules that other footage does not
+        if {self.root, self.backgrounds} & {DEMO, DEMO_EMPTY}:
+            from vmatte_pl.data import demo  # drawing needs modules that other footage does not
 
-            demo_root, demo_backgrounds = demo_footage()
-            root = demo_root if self.root == DEMO else root
-            backgrounds = demo_backgrounds if self.backgrounds == DEMO else backgrounds
+            recipes = {DEMO: demo.FULL, DEMO_EMPTY: demo.EMPTY}
+            if self.root in recipes:
+                root = demo.demo_footage(recipe=recipes[self.root])[0]
+            if self.backgrounds in recipes:
+                backgrounds = demo.demo_footage(recipe=recipes[self.backgrounds])[1]
         return root, backgrounds

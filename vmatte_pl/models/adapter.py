@@ -15,12 +15,18 @@ MARGIN = 0.05
 STRIDE = 32
 """Every smp architecture takes sizes that are multiples of this."""
 
+CHANGE = 0.1
+"""A usual change of a colour within a window, which the network sees as 1."""
+
 LEAST = {"pan": 128}
 """The least height and width of the architectures that pool down to nothing below it."""
 
 
 class Adapter(nn.Module):
     """A segmentation network on I(t), I(t-1), …, I(t-l) and alpha(t), 3(l+1)+1 channels, that corrects the alpha.
+
+    The earlier frames enter as their difference to I(t): what moves stands out, what stands still is 0. That is the
+    same input, but one from which training learns motion sooner.
 
     A residual adapter starts as the identity, since its last layer starts at zero: before its first training
     step it returns the alpha that it was given.
@@ -32,6 +38,8 @@ class Adapter(nn.Module):
             downloaded, a published weight file (.safetensors, .pth) of that encoder, or None. Pre-trained filters see
             I(t) alone at first; those of the other channels start at zero.
         window: l, how many earlier frames it sees beside the current one.
+        scale: At which share of the frames' size it works; its logits are scaled up. A half takes a quarter of
+            the time, and what the given alpha knows of the edges stays.
         residual: Correct the given alpha in logit space, or else predict a new one directly.
         options: Further settings of the architecture by name, such as ``decoder_channels`` of a Unet.
 
@@ -41,7 +49,7 @@ class Adapter(nn.Module):
         - output: (B, T, 1, H, W) in [0, 1].
 
     Raises:
-        ConfigError: The architecture or the encoder is not known to smp, or the window is negative.
+        ConfigError: The architecture or the encoder is not known to smp, or the window or the scale makes no sense.
     """
 
     def __init__(
@@ -50,6 +58,7 @@ class Adapter(nn.Module):
         encoder: str = "tu-tf_mobilenetv3_small_minimal_100",
         encoder_weights: str | None = None,
         window: int = 2,
+        scale: float = 1.0,
         residual: bool = True,
         options: dict[str, Any] | None = None,
     ) -> None:
@@ -61,15 +70,22 @@ class Adapter(nn.Module):
                 where="adapter.window",
                 remedy="set it to 2 for the two frames before the current one",
             )
-        self.window, self.residual = window, residual
+        if not 0 < scale <= 1:
+            raise ConfigError(
+                expected="a scale above 0, and 1 at most",
+                found=str(scale),
+                where="adapter.scale",
+                remedy="set it to 1 for the frames' own size, to 0.5 for half of it",
+            )
+        self.window, self.scale, self.residual = window, scale, residual
         self.description = f"{architecture}, {encoder}, {window + 1} frames"
         self.least = LEAST.get(architecture.lower(), STRIDE)
         self.network = segmentation_network(architecture, encoder, encoder_weights, 3 * (window + 1) + 1, options or {})
         mean, std = normalisation(encoder, encoder_weights)
         # An alpha of 0 or 1 becomes -1 or 1, about the range of a normalised colour. Both belong to the weights: they
         # are what these were trained with, wherever they came from.
-        self.register_buffer("mean", _channels([*mean * (window + 1), 0.5]))
-        self.register_buffer("std", _channels([*std * (window + 1), 0.5]))
+        self.register_buffer("mean", _channels([*mean, *[0.0] * (3 * window), 0.5]))
+        self.register_buffer("std", _channels([*std, *[CHANGE] * (3 * window), 0.5]))
         if residual:
             last = [m for m in self.network.segmentation_head.modules() if isinstance(m, nn.Conv2d)][-1]
             for parameter in last.parameters():
@@ -85,18 +101,22 @@ class Adapter(nn.Module):
     def correct(self, frames: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
         """Return the corrected alpha and the network's own logits, which say how sure it is."""
         T = alpha.shape[1]
-        newest_first = [frames[:, self.window - k : self.window - k + T] for k in range(self.window + 1)]
-        x = torch.cat([*newest_first, alpha], dim=2).flatten(0, 1)
+        now, *before = (frames[:, self.window - k : self.window - k + T] for k in range(self.window + 1))
+        x = torch.cat([now, *(past - now for past in before), alpha], dim=2).flatten(0, 1)
         logits = self._segment((x - self.mean) / self.std).unflatten(0, alpha.shape[:2])
         return shift_logits(alpha, logits) if self.residual else logits.sigmoid(), logits
 
     def _segment(self, x: Tensor) -> Tensor:
         """Run the network at any size: (N, C, H, W) -> float32 logits (N, 1, H, W)."""
+        size = x.shape[-2:]
+        if self.scale < 1:
+            x = F.interpolate(x, scale_factor=self.scale, mode="bilinear", antialias=True)
         H, W = x.shape[-2:]
         right, below = (max(self.least - side, -side % STRIDE) for side in (W, H))
         x = F.pad(x, (0, right, 0, below), mode="replicate")
         logits: Tensor = self.network(x.contiguous(memory_format=torch.channels_last))
-        return logits[..., :H, :W].float()
+        logits = logits[..., :H, :W].float()
+        return logits if logits.shape[-2:] == size else F.interpolate(logits, size, mode="bilinear")
 
 
 def shift_logits(alpha: Tensor, logits: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Procedural footage of people and places, so that training starts without a download."""
 
 from vmatte_pl.data.demo.writing import (
+    EMPTY,
     FULL,
     TINY,
     VERSION,
@@ -12,6 +13,7 @@ from vmatte_pl.data.demo.writing import (
 )
 
 __all__ = [
+    "EMPTY",
     "FULL",
     "TINY",
     "VERSION",

@@ -6,6 +6,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from vmatte_pl.data.demo.canvas import Light
+from vmatte_pl.data.demo.dummies import put_dummies
 from vmatte_pl.data.demo.motion import Wobble
 from vmatte_pl.data.demo.scenes import SCENES, SEEN, UNSEEN
 from vmatte_pl.data.demo.stage import Layer, Stage
@@ -14,14 +15,27 @@ from vmatte_pl.data.demo.textures import Array, pick
 _MARGIN = 1.4  # how much larger than the picture a scene is painted, for the camera to move in
 
 
-def ground(rng: Generator, split: str, frames: int, height: int, width: int, fps: float) -> NDArray[np.uint8]:
+def ground(
+    rng: Generator, split: str, frames: int, height: int, width: int, fps: float, dummies: Generator | None
+) -> NDArray[np.uint8]:
     """Render one background; with a single frame, a still.
+
+    Args:
+        rng: Source of randomness.
+        split: "train", "valid" or "test"; each has kinds of scenes of its own.
+        frames: T.
+        height: Rows.
+        width: Columns.
+        fps: Frames a second.
+        dummies: Draws the dummies that stand there; None leaves the place to itself, the same otherwise.
 
     Shape:
         - output: (T, H, W, 3) RGB.
     """
     stage = _stage(rng, height, width)
     SCENES[pick(rng, split, SEEN, UNSEEN)](stage)
+    if dummies is not None:
+        put_dummies(stage, dummies, split)
     camera = Camera(rng, height, width)
     layers = [_focused(layer, stage.height) for layer in stage.layers]
     finish = Film(rng, height, width)

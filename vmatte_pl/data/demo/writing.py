@@ -19,7 +19,8 @@ from tqdm import tqdm
 
 from vmatte_pl.data.demo import footage, grounds
 
-VERSION = 2  # raise it whenever a pixel changes, so that nobody trains on a stale cache
+VERSION = 3  # raise it whenever a pixel changes, so that nobody trains on a stale cache
+SEED = 2
 SPLITS = ("train", "valid", "test")
 
 Bytes = NDArray[np.uint8]
@@ -36,6 +37,7 @@ class Recipe:
             from many short clips than from a few long ones.
         clips: Clips of people in train, valid and test.
         grounds: Backgrounds in train, valid and test; every other one moves.
+        dummies: Whether dummies of people stand in the backgrounds.
     """
 
     width: int = 256
@@ -43,6 +45,7 @@ class Recipe:
     frames: tuple[int, int, int] = (8, 24, 24)
     clips: tuple[int, int, int] = (120, 5, 8)
     grounds: tuple[int, int, int] = (60, 5, 8)
+    dummies: bool = True
 
     @property
     def name(self) -> str:
@@ -51,6 +54,7 @@ class Recipe:
 
 
 FULL = Recipe()
+EMPTY = Recipe(dummies=False)
 TINY = Recipe(width=64, height=36, frames=(3, 4, 5), clips=(2, 1, 1), grounds=(2, 2, 2))
 
 
@@ -69,7 +73,7 @@ def render_foreground(split: str, index: int, recipe: Recipe = FULL) -> tuple[By
         - outputs: (T, H, W, 3) straight RGB, carried on beyond the silhouette, and (T, H, W) alpha.
     """
     number = SPLITS.index(split)
-    rng = np.random.default_rng([VERSION, number, 0, index])
+    rng = np.random.default_rng([SEED, number, 0, index])
     return footage.people(rng, split, recipe.frames[number], recipe.height, recipe.width)
 
 
@@ -80,9 +84,10 @@ def render_background(split: str, index: int, recipe: Recipe = FULL) -> Bytes:
         - output: (T, H, W, 3) RGB, T = 1 for a still.
     """
     number = SPLITS.index(split)
-    rng = np.random.default_rng([VERSION, number, 1, index])
+    rng = np.random.default_rng([SEED, number, 1, index])
+    dummies = np.random.default_rng([SEED, number, 2, index]) if recipe.dummies else None
     frames = recipe.frames[number] if index % 2 else 1
-    return grounds.ground(rng, split, frames, recipe.height, recipe.width, footage.FPS)
+    return grounds.ground(rng, split, frames, recipe.height, recipe.width, footage.FPS, dummies)
 
 
 def demo_footage(cache: Path | None = None, recipe: Recipe = FULL, workers: int | None = None) -> tuple[Path, Path]:
