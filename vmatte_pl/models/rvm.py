@@ -78,8 +78,8 @@ class RVM(MattingNetwork):
 
     def forward(self, frames: Tensor, state: State = None) -> tuple[Tensor, State]:
         """Return the frames' alpha and what the network remembers."""
-        alpha, _, state = self.layers(frames, state)
-        return alpha, state
+        residual, state = self._residual(frames, state)
+        return residual[:, :, 3:].clamp(0, 1), state
 
     def layers(self, frames: Tensor, state: Memory | None = None) -> tuple[Tensor, Tensor, Memory]:
         """Return alpha, the foreground's straight colour, and what the network remembers.
@@ -88,6 +88,11 @@ class RVM(MattingNetwork):
             - frames: (B, T, 3, H, W) RGB in [0, 1].
             - alpha, fgr: (B, T, 1 or 3, H, W) in [0, 1].
         """
+        residual, state = self._residual(frames, state)
+        return residual[:, :, 3:].clamp(0, 1), (frames + residual[:, :, :3]).clamp(0, 1), state
+
+    def _residual(self, frames: Tensor, memory: Memory | None) -> tuple[Tensor, Memory]:
+        """Return what the foreground adds to the frames and alpha, (B, T, 3 + 1, H, W), not yet clamped."""
         b, t = frames.shape[:2]
         # Time first, so that every time step is one piece of memory and keeps its layout.
         source = _laid_out(frames.transpose(0, 1).flatten(0, 1))
@@ -97,15 +102,13 @@ class RVM(MattingNetwork):
             small = F.interpolate(source, scale_factor=ratio, mode="bilinear", align_corners=False)
 
         *skips, deepest = self.backbone(small)
-        hidden, state = self.decoder(small, (*skips, self.aspp(deepest)), state, t)
+        hidden, memory = self.decoder(small, (*skips, self.aspp(deepest)), memory, t)
         with _full_precision(source):
             hidden = hidden.to(source.dtype)
             residual = self.project_mat(hidden)
             if self.refine or (self.refine is None and ratio != 1):
                 residual = self.refiner(source, small, residual, hidden)
-            fgr, alpha = residual[:, :3] + source, residual[:, 3:]
-        fgr, alpha = (x.clamp(0, 1).unflatten(0, (t, b)).transpose(0, 1) for x in (fgr, alpha))
-        return alpha, fgr, state
+        return torch.unflatten(residual, 0, (t, b)).transpose(0, 1), memory
 
 
 class _Backbone(nn.Module):
@@ -240,16 +243,29 @@ class _GuidedFilter(nn.Module):
 
     def forward(self, source: Tensor, small: Tensor, residual: Tensor, hidden: Tensor) -> Tensor:
         colour = _with_grey(small)
-        mean_colour, mean_residual = self.box_filter(colour), self.box_filter(residual)
-        covariance = self.box_filter(colour * residual) - mean_colour * mean_residual
-        variance = self.box_filter(colour.square()) - mean_colour.square()
-        slope = self.conv(torch.cat([covariance, variance, hidden], 1))
+        # All means at once, because convolutions of few channels leave most of a processor's lanes empty.
+        means = torch.cat([colour, residual, colour * residual, colour.square()], 1)
+        filters = self.box_filter.weight.repeat(4, 1, 1, 1)
+        means = F.conv2d(means, filters, padding=1, groups=len(filters))
+        mean_colour, mean_residual, mean_product, mean_square = means.chunk(4, 1)
+        covariance = mean_product - mean_colour * mean_residual
+        variance = mean_square - mean_colour.square()
+
+        slope = torch.cat([covariance, variance, hidden], 1)
+        for layer in self.conv:
+            slope = _pixelwise(layer, slope) if isinstance(layer, nn.Conv2d) else layer(slope)
         offset = mean_residual - slope * mean_colour
         if source is not small:
             size = source.shape[-2:]
             slope = F.interpolate(slope, size, mode="bilinear", align_corners=False)
             offset = F.interpolate(offset, size, mode="bilinear", align_corners=False)
-        return cast(Tensor, slope * _with_grey(source) + offset)
+        return slope * _with_grey(source) + offset
+
+
+def _pixelwise(convolution: nn.Conv2d, x: Tensor) -> Tensor:
+    """Convolve with 1x1 filters as one product of matrices: faster for few channels."""
+    weight = convolution.weight.flatten(1)
+    return F.linear(x.movedim(1, -1), weight, convolution.bias).movedim(-1, 1)
 
 
 def _convolution(channels: int, out: int, size: int) -> tuple[nn.Module, ...]:
