@@ -19,3 +19,10 @@ class ClipBatch(TypedDict):
     clip: list[str]  # B names, unique within a split
     start: Tensor  # (B,) int64: the clip's frame index of the window's first frame
     base: NotRequired[Tensor]  # (B, T, 1, H, W) float32 in [0, 1]: the backbone's alpha, where it was stored
+
+
+class StepOutput(TypedDict):
+    """What an evaluation step of a task hands to the callbacks."""
+
+    alpha: Tensor  # (B, T, 1, H, W) float32 in [0, 1]: the network's
+    base: Tensor | None  # the same of the backbone that it boosts, if it boosts one

@@ -20,6 +20,12 @@ def filled(network: N) -> N:
     return network.eval()
 
 
+def probes(x: Tensor, count: int = 12) -> list[float]:
+    """A few values of a tensor, evenly spaced."""
+    values: list[float] = x.flatten()[torch.linspace(0, x.numel() - 1, count).long()].tolist()
+    return values
+
+
 def _values(key: str, tensor: Tensor) -> Tensor:
     uniform = torch.from_numpy(_hashed(zlib.crc32(key.encode()), tensor.numel())).view(tensor.shape)
     if key.endswith("running_var") or (key.endswith("weight") and tensor.ndim == 1):

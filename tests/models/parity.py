@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from tests.shared import shared
 
@@ -56,15 +56,6 @@ def furthest(ours: Tensor, golden: NDArray[np.float32]) -> float:
     """The largest absolute difference; shapes must agree."""
     assert tuple(ours.shape) == golden.shape
     return float(np.abs(ours.detach().numpy() - golden).max())
-
-
-def probe(network: nn.Module, layer: str, run: Any) -> Tensor:
-    """The first output of a named layer while ``run()`` runs: for finding the first layer that differs."""
-    outputs: list[Tensor] = []
-    handle = network.get_submodule(layer).register_forward_hook(lambda *hook: outputs.append(hook[2]))
-    run()
-    handle.remove()
-    return outputs[0]
 
 
 def _module(path: Path) -> ModuleType:

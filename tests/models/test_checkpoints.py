@@ -81,10 +81,11 @@ def test_a_file_without_weights_says_what_it_holds(tmp_path: Path, content: obje
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>too many downloads</html>"])
-def test_a_failed_download_is_told_apart_from_weights(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "page.pth").write_bytes(content)
+@pytest.mark.parametrize("name", ["page.pth", "page.safetensors"])
+def test_a_failed_download_is_told_apart_from_weights(tmp_path: Path, content: bytes, name: str) -> None:
+    (tmp_path / name).write_bytes(content)
     with pytest.raises(CheckpointError, match="download it again"):
-        read_weights(tmp_path / "page.pth")
+        read_weights(tmp_path / name)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What every matting network obeys, and the one way to freeze it."""
 
+import hashlib
 from typing import Any, Self, TypeAlias
 
 import torch
@@ -30,6 +31,23 @@ class MattingNetwork(nn.Module):
         result: tuple[Tensor, State] = super().__call__(frames, state, **inputs)
         return result
 
+    def stages(self, frames: Tensor, state: State = None) -> tuple[list[Tensor], State]:
+        """Return the alpha of each stage, the backbone's first and the network's own last, and the state.
+
+        A network that corrects another one overrides this; any other has the one stage.
+        """
+        alpha, state = self(frames, state)
+        return [alpha], state
+
+    def fingerprint(self) -> str:
+        """Return what tells this network's weights from any others: the SHA-256 of its state dict."""
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self.state_dict().items()):
+            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+            # as bytes, since numpy knows no bfloat16
+            digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+        return digest.hexdigest()
+
 
 class Frozen(MattingNetwork):
     """A network that can no longer change: no gradients, no dropout, no drift of running statistics.
@@ -54,3 +72,12 @@ class Frozen(MattingNetwork):
     def forward(self, frames: Tensor, state: State = None, **inputs: Tensor) -> tuple[Tensor, State]:
         """Run the network without autograd."""
         return self.network(frames, state, **inputs)
+
+    @torch.no_grad()
+    def stages(self, frames: Tensor, state: State = None) -> tuple[list[Tensor], State]:
+        """Return the alphas of the network's own stages, made without autograd."""
+        return self.network.stages(frames, state)
+
+    def fingerprint(self) -> str:
+        """Return the fingerprint of the network inside."""
+        return self.network.fingerprint()

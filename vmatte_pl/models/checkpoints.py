@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -48,9 +49,7 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     return weights
 
 
-def load_official(
-    network: nn.Module, weights: Mapping[str, Tensor], where: Path | str = "the weights"
-) -> None:
+def load_official(network: nn.Module, weights: Mapping[str, Tensor], where: Path | str = "the weights") -> None:
     """Copy ``weights`` into ``network``: every key known, none missing, every shape the same.
 
     A prefix that all keys share and that ``network`` does not know is taken off first, such as the
@@ -98,15 +97,15 @@ def without_prefix(weights: Mapping[str, Tensor], known: Collection[str]) -> dic
 
 
 def _read(path: Path) -> Any:
-    if path.suffix == ".safetensors":
-        return load_file(path)
     try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
         # Training scripts store their parsed command line; a Namespace holds values and runs nothing.
         with torch.serialization.safe_globals([argparse.Namespace]):
             return torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, UnicodeDecodeError) as error:
+    except (pickle.UnpicklingError, RuntimeError, EOFError, UnicodeDecodeError, SafetensorError) as error:
         raise CheckpointError(
-            expected="a PyTorch file that holds only tensors and plain values",
+            expected="a weight file that holds only tensors and plain values",
             found=str(error).partition("\n")[0][:120],
             where=path,
             remedy="download it again or, if you trust it, save its state_dict alone with torch.save",

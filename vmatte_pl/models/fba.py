@@ -7,7 +7,7 @@ from typing import Literal, Self, cast
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812 - its usual name
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models import resnet50
 
@@ -60,9 +60,7 @@ class FBA(MattingNetwork):
         load_official(network, state_dict)
         return network
 
-    def forward(
-        self, frames: Tensor, state: State = None, trimap: Tensor | None = None
-    ) -> tuple[Tensor, State]:
+    def forward(self, frames: Tensor, state: State = None, trimap: Tensor | None = None) -> tuple[Tensor, State]:
         """Return the frames' alpha; the state stays None."""
         if trimap is None:
             raise ConfigError(
@@ -112,7 +110,7 @@ class FBA(MattingNetwork):
         """
         normalised = imagenet_normalised(image)
         features = self.encoder(torch.cat([normalised, nearness(known), known], 1))
-        raw = self.decoder(features, torch.cat([normalised, image, known], 1))
+        raw = self.decoder(features, torch.cat([normalised, image, known], 1)).to(image.dtype)
         alpha = raw[:, :1].clamp(0, 1)
         fgr, bgr = raw[:, 1:].sigmoid().chunk(2, 1)
         return _fused(image, alpha, fgr, bgr)
@@ -139,9 +137,7 @@ class _Encoder(nn.Module):
 
     def __init__(self, formula: Standardisation) -> None:
         super().__init__()
-        resnet = resnet50(
-            replace_stride_with_dilation=[False, True, True], norm_layer=partial(nn.GroupNorm, 32)
-        )
+        resnet = resnet50(replace_stride_with_dilation=[False, True, True], norm_layer=partial(nn.GroupNorm, 32))
         self.conv1 = nn.Conv2d(11, 64, 7, stride=2, padding=3, bias=False)
         self.bn1, self.maxpool = resnet.bn1, resnet.maxpool
         self.layer1, self.layer2 = resnet.layer1, resnet.layer2
@@ -159,9 +155,7 @@ class _Decoder(nn.Module):
     def __init__(self, formula: Standardisation) -> None:
         super().__init__()
         self.ppm = nn.ModuleList(
-            nn.Sequential(
-                nn.AdaptiveAvgPool2d(cells), nn.Conv2d(2048, 256, 1), nn.GroupNorm(32, 256), _leaky()
-            )
+            nn.Sequential(nn.AdaptiveAvgPool2d(cells), nn.Conv2d(2048, 256, 1), nn.GroupNorm(32, 256), _leaky())
             for cells in (1, 2, 3, 6)
         )
         self.conv_up1 = nn.Sequential(*_block(3072, 256), *_block(256, 256))

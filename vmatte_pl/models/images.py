@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - its usual name
+import torch.nn.functional as F
 from torch import Tensor
 
 

@@ -46,6 +46,16 @@ def trimap_from_thresholds(alpha: Tensor, low: float = 0.05, high: float = 0.95)
     return _trimap(alpha <= low, alpha >= high)
 
 
+def trimap_from_classes(logits: Tensor) -> Tensor:
+    """Take the likeliest of three classes, in the order background, unknown, foreground.
+
+    Shape:
+        - logits: (*, 3, H, W).
+        - output: (*, 1, H, W) of 0, 0.5 and 1.
+    """
+    return logits.argmax(-3, keepdim=True).to(logits.dtype) / 2
+
+
 def read_trimaps(path: str | Path) -> Tensor:
     """Read the trimap of one image, or of a clip from a folder with one image a frame, in order of name.
 
@@ -58,9 +68,7 @@ def read_trimaps(path: str | Path) -> Tensor:
         DataError: If there is no image, one cannot be read, or their sizes differ.
     """
     path = Path(path)
-    files = (
-        sorted(file for file in path.iterdir() if not file.name.startswith(".")) if path.is_dir() else [path]
-    )
+    files = sorted(file for file in path.iterdir() if not file.name.startswith(".")) if path.is_dir() else [path]
     if not files:
         raise DataError(
             expected="a trimap for every frame",
@@ -90,7 +98,7 @@ def distance_to(mask: Tensor) -> Tensor:
         - mask: (*, H, W) bool.
         - output: as ``mask``, float32 in pixels; infinite where a frame has no pixel of the mask.
     """
-    elsewhere = (~mask).to("cpu", torch.uint8).flatten(0, -3).numpy()
+    elsewhere = (~mask).to("cpu", torch.uint8).reshape(-1, *mask.shape[-2:]).numpy()
     measured = [cv2.distanceTransform(frame, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) for frame in elsewhere]
     distances = torch.from_numpy(np.stack(measured)).view(mask.shape).to(mask.device)
     return distances.masked_fill_(~mask.flatten(-2).any(-1)[..., None, None], torch.inf)

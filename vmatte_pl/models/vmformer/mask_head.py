@@ -1,7 +1,7 @@
 """From the encoder's maps, coarse to fine, to a logit for each pixel at half the frame's size."""
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - its usual name
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Literal, Self, TypeAlias, cast
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - its usual name
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models import mobilenet_v3_large
 
@@ -24,16 +24,17 @@ class VMFormer(MattingNetwork):
     """VMFormer with its MobileNetV3 backbone.
 
     Its queries see a whole clip before its first alpha exists. So a video is cut into clips of
-    ``clip_length`` frames, the last one as short as it comes, and nothing passes from clip to clip: the state
-    is always None. Chunks of whole clips give the same alphas as the whole video; other chunks cut it elsewhere
-    and give slightly different ones.
+    ``clip_length`` frames, the last one as short as it comes, and nothing passes from clip to clip: the
+    state is always None. Chunks of whole clips give the same alphas as the whole video; other chunks cut it
+    elsewhere and give slightly different ones.
 
     Args:
         weights: Path of an official file, of August or November 2022.
         clip_length: Frames in a clip. The authors evaluate 512x288 with 20 and 1920x1080 with 5.
         pad_to: Pad frames to multiples of this, to the right and at the bottom: 32 is what the authors train
             with, 1 (no padding) what they evaluate with.
-        generation: Which of the two published architectures to build without ``weights``, whose keys tell.
+        generation: Which of the two published architectures to build without ``weights``, whose keys tell it.
+        queries: How many queries there are without ``weights``; the first one's alpha counts.
 
     Shape:
         - frames: (B, T, 3, H, W) RGB in [0, 1].
@@ -48,23 +49,13 @@ class VMFormer(MattingNetwork):
         clip_length: int = 20,
         pad_to: int = 1,
         generation: Generation = "2022-11",
+        queries: int = 1,
     ) -> None:
         super().__init__()
         self.clip_length, self.pad_to = clip_length, pad_to
-        official = None if weights is None else read_weights(weights)
-        self._build(generation, 1) if official is None else self._build(*_told_by(official))
-        if official is not None:
-            load_official(self, official, str(weights))
-
-    @classmethod
-    def from_official(cls, state_dict: Mapping[str, Tensor], clip_length: int = 20, pad_to: int = 1) -> Self:
-        """Build the network with the tensors of an official file; ``CheckpointError`` if they do not fit."""
-        network = cls(clip_length=clip_length, pad_to=pad_to)
-        network._build(*_told_by(state_dict))
-        load_official(network, state_dict)
-        return network
-
-    def _build(self, generation: Generation, queries: int) -> None:
+        official = {} if weights is None else read_weights(weights)
+        if official:
+            generation, queries = _told_by(official)
         # Nested as the official keys are; dilated, so that the last map stays at a sixteenth.
         features = mobilenet_v3_large(dilated=True).features
         self.backbone = nn.Sequential(nn.ModuleDict({"body": nn.ModuleDict({"features": features})}))
@@ -74,6 +65,16 @@ class VMFormer(MattingNetwork):
         self.query_embed = nn.Embedding(queries, 2 * _WIDTH)
         self.transformer = Transformer(_WIDTH)
         self.mask_head = MaskHead(_WIDTH) if generation == "2022-11" else EarlyMaskHead(_WIDTH)
+        if official:
+            load_official(self, official, str(weights))
+
+    @classmethod
+    def from_official(cls, state_dict: Mapping[str, Tensor], clip_length: int = 20, pad_to: int = 1) -> Self:
+        """Build the network with the tensors of an official file; ``CheckpointError`` if they do not fit."""
+        generation, queries = _told_by(state_dict)
+        network = cls(clip_length=clip_length, pad_to=pad_to, generation=generation, queries=queries)
+        load_official(network, state_dict)
+        return network
 
     def forward(self, frames: Tensor, state: State = None) -> tuple[Tensor, State]:
         """Return the frames' alpha, clip by clip; the state stays None."""
@@ -81,11 +82,13 @@ class VMFormer(MattingNetwork):
         return torch.cat([self._alpha(clip) for clip in clips], 1), None
 
     def _alpha(self, clip: Tensor) -> Tensor:
-        b, t, _, h, w = clip.shape
-        logits = self.logits(clip).flatten(0, 1)
+        h, w = clip.shape[-2:]
+        logits = self.logits(clip)
         size = (h + -h % self.pad_to, w + -w % self.pad_to)
-        alpha = F.interpolate(logits, size, mode="bilinear", align_corners=False).sigmoid()
-        return torch.unflatten(alpha[..., :h, :w], 0, (b, t))
+        # in full precision, so that autocast costs alpha none of its levels
+        larger = F.interpolate(logits.flatten(0, 1).to(clip.dtype), size, mode="bilinear", align_corners=False)
+        alpha = larger.sigmoid()
+        return torch.unflatten(alpha[..., :h, :w], 0, logits.shape[:2])
 
     def logits(self, clip: Tensor) -> Tensor:
         """Run the bare network on one clip.
@@ -94,24 +97,23 @@ class VMFormer(MattingNetwork):
             - clip: (B, T, 3, H, W) RGB in [0, 1].
             - output: (B, T, 1, H' / 2, W' / 2) logits, where H' and W' are H and W with padding.
         """
-        b, t, _, h, w = clip.shape
-        right, bottom = -w % self.pad_to, -h % self.pad_to
-        padded = torch.ones(h + bottom, w + right, dtype=torch.bool, device=clip.device)
-        padded[:h, :w] = False
+        h, w = clip.shape[-2:]
+        bottom, right = -h % self.pad_to, -w % self.pad_to
         images = F.pad(imagenet_normalised(clip.flatten(0, 1)), (0, right, 0, bottom))
+        padded = F.pad(torch.zeros(h, w, device=clip.device), (0, right, 0, bottom), value=1).bool()
+        levels = pyramid(padded, [(-(-(h + bottom) // s), -(-(w + right) // s)) for s in (4, 8, 16)])
 
-        levels: Pyramid | None = None
-        encoded = []
-        for (group,) in groups(images):
-            half, *maps = self._features(group)
-            levels = levels or pyramid(padded, [(m.shape[-2], m.shape[-1]) for m in maps])
-            tokens = torch.cat([m.flatten(2).mT for m in maps], 1)
-            encoded.append((half, self.transformer.encode(tokens, levels)))
-        assert levels is not None
-        half, tokens = (torch.unflatten(torch.cat(x), 0, (b, t)) for x in zip(*encoded, strict=True))
-
+        encoded = [self._encoded(group, levels) for (group,) in groups(images)]
+        half, tokens = (torch.unflatten(torch.cat(x), 0, clip.shape[:2]) for x in zip(*encoded, strict=True))
         queries = self.transformer.decode(tokens, self.query_embed.weight, levels)
-        return self.mask_head(_as_maps(tokens, levels), half, queries[:, :, 0])
+        logits: Tensor = self.mask_head(_as_maps(tokens, levels), half, queries[:, :, 0])
+        return logits
+
+    def _encoded(self, images: Tensor, levels: Pyramid) -> tuple[Tensor, Tensor]:
+        """Return features at half the size, and the encoded tokens of all levels."""
+        half, *maps = self._features(images)
+        tokens = torch.cat([m.flatten(2).mT for m in maps], 1)
+        return half, self.transformer.encode(tokens, levels)
 
     def _features(self, images: Tensor) -> list[Tensor]:
         """Return 16 channels at half the size, then the transformer's levels at a quarter to a sixteenth."""

@@ -1,7 +1,7 @@
 """The transformer: an encoder for each frame, and a decoder whose queries see all frames of a clip."""
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - its usual name
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vmatte_pl.models.vmformer.attention import HEADS, LEVELS, DeformableAttention
@@ -65,7 +65,7 @@ class _EncoderLayer(nn.Module):
     def forward(self, tokens: Tensor, position: Tensor, pyramid: Pyramid) -> Tensor:
         looked = self.self_attn(tokens + position, pyramid.references, tokens, pyramid)
         tokens = self.norm1(tokens + looked)
-        encoded: Tensor = self.norm2(tokens + self.linear2(F.relu(self.linear1(tokens))))
+        encoded: Tensor = self.norm2(tokens + self.linear2(F.relu(self.linear1(tokens), inplace=True)))
         return encoded
 
 
@@ -78,9 +78,7 @@ class _DecoderLayer(nn.Module):
         self.norm1, self.norm2, self.norm3 = nn.LayerNorm(width), nn.LayerNorm(width), nn.LayerNorm(width)
         self.linear1, self.linear2 = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
 
-    def forward(
-        self, target: Tensor, position: Tensor, references: Tensor, tokens: Tensor, pyramid: Pyramid
-    ) -> Tensor:
+    def forward(self, target: Tensor, position: Tensor, references: Tensor, tokens: Tensor, pyramid: Pyramid) -> Tensor:
         placed = target + position
         talked, _ = self.self_attn(placed, placed, target, need_weights=False)
         target = self.norm2(target + talked)
@@ -88,5 +86,5 @@ class _DecoderLayer(nn.Module):
         clips = torch.unflatten(looked, 0, tokens.shape[:2])
         over_time = (self.time_attention_weights(clips).softmax(1) * clips).sum(1, keepdim=True)
         target = self.norm1(target + (clips + over_time).flatten(0, 1))
-        decoded: Tensor = self.norm3(target + self.linear2(F.relu(self.linear1(target))))
+        decoded: Tensor = self.norm3(target + self.linear2(F.relu(self.linear1(target), inplace=True)))
         return decoded

@@ -1,0 +1,165 @@
+import pickle
+import shutil
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+
+from vmatte_pl.data.datamodule import MattingData
+from vmatte_pl.data.loading import ClipSampler, EpochSampler
+from vmatte_pl.data.windows import chunks
+from vmatte_pl.errors import ConfigError, DataError
+from vmatte_pl.types import ClipBatch
+
+
+def data_of(footage: tuple[Path, Path], **settings: Any) -> MattingData:
+    settings = {"workers": 0, "window": 3, "chunk": 4, "size": (32, 40), "batch_size": 2, **settings}
+    return MattingData(str(footage[0]), str(footage[1]), **settings)
+
+
+def pixels(loader: Any) -> list[tuple[list[str], Tensor, Tensor, Tensor]]:
+    return [(batch["clip"], batch["fgr"], batch["pha"], batch["bgr"]) for batch in loader]
+
+
+def equal(one: list[Any], other: list[Any]) -> bool:
+    return len(one) == len(other) and all(
+        a[0] == b[0] and all(torch.equal(x, y) for x, y in zip(a[1:], b[1:], strict=True))
+        for a, b in zip(one, other, strict=True)
+    )
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_any_number_of_workers_loads_the_same_bytes(footage: tuple[Path, Path], workers: int) -> None:
+    alone, many = data_of(footage), data_of(footage, workers=workers)
+    for data in (alone, many):
+        data.setup("fit")
+    assert equal(pixels(many.train_dataloader()), pixels(alone.train_dataloader()))
+    assert equal(pixels(many.val_dataloader()), pixels(alone.val_dataloader()))
+
+
+def test_all_that_a_spawned_worker_is_sent_can_be_sent(footage: tuple[Path, Path]) -> None:
+    data = data_of(footage)
+    data.setup("fit")
+    for loader in (data.train_dataloader(), data.val_dataloader()):
+        for part in (loader.dataset, loader.collate_fn, loader.worker_init_fn):
+            assert pickle.loads(pickle.dumps(part)) is not None  # noqa: S301 - our own bytes
+
+
+def test_persistent_workers_follow_the_epoch(footage: tuple[Path, Path]) -> None:
+    data = data_of(footage, workers=1)
+    data.setup("fit")
+    loader = data.train_dataloader()
+    first, again = pixels(loader), pixels(loader)
+    loader.sampler.set_epoch(1)  # type: ignore[attr-defined]  # as Lightning does
+    second = pixels(loader)
+    assert equal(first, again)
+    assert not equal(first, second)
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3])
+def test_ranks_share_whole_clips_and_all_of_them(ranks: int) -> None:
+    spans = chunks([5, 2, 9, 4], 4)
+    shards = [list(ClipSampler(spans, rank, ranks)) for rank in range(ranks)]
+    assert sorted(index for shard in shards for index in shard) == list(range(len(spans)))
+    assert all(shard == sorted(shard) for shard in shards)
+    owners = [{spans[index].clip for index in shard} for shard in shards]
+    assert sum(len(clips) for clips in owners) == 4
+
+
+def test_more_processes_than_clips_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"--trainer\.devices 2"):
+        ClipSampler(chunks([5, 2], 4), rank=0, ranks=3)
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3])
+def test_ranks_train_on_equally_many_and_on_all_samples(ranks: int) -> None:
+    shards = [list(EpochSampler(7, rank, ranks)) for rank in range(ranks)]
+    assert len({len(shard) for shard in shards}) == 1
+    assert {ticket for shard in shards for ticket in shard} == {(0, index) for index in range(7)}
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_unreadable_frame_is_one_line_from_any_worker(
+    footage: tuple[Path, Path], tmp_path: Path, workers: int
+) -> None:
+    root = Path(shutil.copytree(footage[0], tmp_path / "broken"))
+    broken = root / "test" / "fgr" / "0001" / "00003.png"
+    broken.write_bytes(broken.read_bytes()[:200])
+    data = data_of((root, footage[1]), workers=workers)
+    data.setup("test")
+    with pytest.raises(DataError, match=r"\A[^\n]*image, [^\n]*0001/00003\.png; copy[^\n]*\Z"):
+        pixels(data.test_dataloader())
+
+
+def test_demo_footage_is_made_when_asked_for(footage: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    demo = types.ModuleType("vmatte_pl.data.demo")
+    demo.demo_footage = lambda: footage  # type: ignore[attr-defined]  # stands in for the real one
+    monkeypatch.setitem(sys.modules, "vmatte_pl.data.demo", demo)
+    data = MattingData(window=3, size=(32, 40), workers=0)
+    data.prepare_data()
+    data.setup("fit")
+    assert {clip.fgr.folder.parents[2] for clip in data.training.clips} == {footage[0]}
+
+
+class Witness(pl.LightningModule):
+    """Notes what batches Lightning hands out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1))
+        self.trained: list[Tensor] = []
+        self.seen: list[tuple[str, int, int]] = []
+
+    def training_step(self, batch: ClipBatch, batch_idx: int) -> Tensor:
+        self.trained.append(batch["com"])
+        return (self.weight * batch["com"]).mean()
+
+    def validation_step(self, batch: ClipBatch, batch_idx: int) -> None:
+        self.seen.append((batch["clip"][0], int(batch["start"][0]), batch["com"].shape[1]))
+
+    def test_step(self, batch: ClipBatch, batch_idx: int) -> None:
+        self.validation_step(batch, batch_idx)
+
+    def predict_step(self, batch: ClipBatch, batch_idx: int) -> Tensor:
+        self.validation_step(batch, batch_idx)
+        return batch["pha"]
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), 0.1)
+
+
+WHOLE = [("0000", 0, 4), ("0000", 4, 2), ("0001", 0, 4), ("0001", 4, 4)]
+
+
+@pytest.fixture
+def trainer() -> pl.Trainer:
+    return pl.Trainer(
+        accelerator="cpu",
+        max_epochs=2,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+        num_sanity_val_steps=0,
+        log_every_n_steps=1,
+    )
+
+
+@pytest.mark.filterwarnings("ignore:.*does not have many workers")
+@pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")  # Lightning 2.6 under torch 2.14
+def test_lightning_gets_composed_batches_in_every_stage(footage: tuple[Path, Path], trainer: pl.Trainer) -> None:
+    data, witness = data_of(footage), Witness()
+    trainer.fit(witness, datamodule=data)
+    assert [tuple(com.shape) for com in witness.trained[:3]] == [(2, 3, 3, 32, 40)] * 2 + [(1, 3, 3, 32, 40)]
+    assert not torch.equal(witness.trained[0], witness.trained[3])  # the second epoch draws anew
+    assert witness.seen == WHOLE * 2
+    for run in (trainer.validate, trainer.test, trainer.predict):
+        witness.seen.clear()
+        run(witness, datamodule=data)
+        assert witness.seen == WHOLE

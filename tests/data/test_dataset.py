@@ -1,0 +1,113 @@
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.footage import write_footage, write_image
+from vmatte_pl.data.compose import compose
+from vmatte_pl.data.dataset import Sample, TrainWindows, WholeClips, to_clip_batch
+from vmatte_pl.data.layouts import find_backgrounds, find_clips
+from vmatte_pl.errors import DataError
+
+
+def windows_of(footage: tuple[Path, Path], *, augment: bool = True, samples: int | None = None) -> TrainWindows:
+    clips, backgrounds = find_clips(footage[0], "train"), find_backgrounds(footage[1], "train")
+    return TrainWindows(clips, backgrounds, window=3, size=(32, 40), augment=augment, samples=samples)
+
+
+def same(one: Sample, other: Sample) -> bool:
+    return all(torch.equal(one[key], other[key]) for key in ("fgr", "pha", "bgr"))
+
+
+def test_a_sample_looked_at_is_a_batch_of_one(footage: tuple[Path, Path]) -> None:
+    batch = to_clip_batch(windows_of(footage)[0])
+    assert {key: tuple(batch[key].shape) for key in ("com", "pha", "fgr", "bgr")} == {
+        "com": (1, 3, 3, 32, 40),
+        "pha": (1, 3, 1, 32, 40),
+        "fgr": (1, 3, 3, 32, 40),
+        "bgr": (1, 3, 3, 32, 40),
+    }
+    assert all(batch[key].dtype == torch.float32 for key in ("com", "pha", "fgr", "bgr"))
+    assert 0 <= batch["com"].min() < batch["com"].max() <= 1
+    assert torch.equal(batch["com"], compose(batch["fgr"], batch["pha"], batch["bgr"]))
+    assert batch["start"].dtype == torch.int64
+    assert len(batch["clip"]) == 1
+
+
+def test_frames_flatten_to_channels_last(footage: tuple[Path, Path]) -> None:
+    com = to_clip_batch(windows_of(footage)[0])["com"].flatten(0, 1)
+    assert com.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_epoch_and_index_alone_decide_a_sample(footage: tuple[Path, Path]) -> None:
+    one, again = windows_of(footage), windows_of(footage)
+    again[2]  # having read another sample before does not matter
+    assert same(one[1, 0], again[1, 0])
+    assert same(one[0, 0], one[0])
+    assert not same(one[0, 0], one[1, 0])
+    assert not same(one[0, 0], one[0, 1])
+
+
+def test_an_epoch_takes_every_window_once(footage: tuple[Path, Path]) -> None:
+    dataset = windows_of(footage, augment=False)
+    places = [(sample["clip"], sample["start"]) for sample in (dataset[i] for i in range(len(dataset)))]
+    assert sorted(places) == [("0000", 0), ("0000", 3), ("0001", 0), ("0001", 3), ("0001", 5)]
+    assert places != sorted(places)
+
+
+def test_an_epoch_may_have_more_samples_than_windows(footage: tuple[Path, Path]) -> None:
+    dataset = windows_of(footage, samples=7)
+    assert len(dataset) == 7
+    assert not same(dataset[0], dataset[5])
+    with pytest.raises(IndexError):
+        dataset[7]
+
+
+def test_windows_stay_within_their_clip(footage: tuple[Path, Path]) -> None:
+    dataset = windows_of(footage, samples=60)
+    starts = {(s["clip"], s["start"]) for s in (dataset[i] for i in range(60))}
+    assert starts <= {("0000", start) for start in range(4)} | {("0001", start) for start in range(6)}
+    assert len(starts) > 6  # more than the windows' own places
+
+
+def test_a_clip_shorter_than_the_window_is_named(footage: tuple[Path, Path]) -> None:
+    clips, backgrounds = find_clips(footage[0], "train"), find_backgrounds(footage[1], "train")
+    with pytest.raises(DataError, match=r"at least 7 frames .* found 6 in clip 0000"):
+        TrainWindows(clips, backgrounds, window=7, size=(32, 40))
+
+
+def test_whole_clips_keep_their_size_and_pixels(footage: tuple[Path, Path]) -> None:
+    clips, backgrounds = find_clips(footage[0], "test"), find_backgrounds(footage[1], "test")
+    dataset = WholeClips(clips, backgrounds, chunk=4)
+    assert [(s["clip"], s["start"], len(s["pha"])) for s in (dataset[i] for i in range(len(dataset)))] == [
+        ("0000", 0, 4),
+        ("0000", 4, 2),
+        ("0001", 0, 4),
+        ("0001", 4, 4),
+    ]
+    last = dataset[1]
+    assert torch.equal(last["fgr"][1], torch.from_numpy(clips[0].fgr.rgb(5)))
+    assert torch.equal(last["pha"][1, ..., 0], torch.from_numpy(clips[0].pha.grey(5)))
+    assert last["bgr"].shape == last["fgr"].shape
+
+
+def test_clips_of_any_size_are_brought_to_one(tmp_path: Path, footage: tuple[Path, Path]) -> None:
+    write_footage(tmp_path, splits=("test",), clips=1, size=(64, 30))
+    clips = find_clips(tmp_path, "test") + find_clips(footage[0], "test")
+    dataset = WholeClips(clips, find_backgrounds(footage[1], "test"), chunk=20, size=(36, 64))
+    assert {tuple(dataset[i]["bgr"].shape[1:]) for i in range(len(dataset))} == {(36, 64, 3)}
+
+
+def test_a_frame_that_changes_size_is_named(tmp_path: Path, footage: tuple[Path, Path]) -> None:
+    root = write_footage(tmp_path, splits=("test",), clips=1)
+    write_image(root / "test" / "pha" / "0000" / "00003.png", np.zeros((40, 80), np.uint8))
+    dataset = WholeClips(find_clips(root, "test"), find_backgrounds(footage[1], "test"), chunk=6)
+    with pytest.raises(DataError, match=r"64x48, found 80x40 in .*00003\.png"):
+        dataset[0]
+
+
+def test_datasets_travel_to_workers(footage: tuple[Path, Path]) -> None:
+    dataset = windows_of(footage)
+    assert same(pickle.loads(pickle.dumps(dataset))[3], dataset[3])  # noqa: S301 - our own bytes

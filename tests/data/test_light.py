@@ -1,0 +1,39 @@
+import numpy as np
+
+from vmatte_pl.data.light import Light, add_grain, draw_grain, ease, relight
+
+FRAMES = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3)).astype(np.uint8)
+
+
+def test_without_strength_light_changes_nothing() -> None:
+    light = Light.draw(3, 0.0, np.random.default_rng(0))
+    np.testing.assert_array_equal(relight(FRAMES, [light, light]), FRAMES)
+
+
+def test_a_brighter_light_brightens_and_no_saturation_is_grey() -> None:
+    bright = Light(np.full((3, 3), 1.5), gamma=1, contrast=1, saturation=1)
+    np.testing.assert_allclose(relight(FRAMES, [bright]), np.minimum(FRAMES * 1.5, 255), atol=0.51)
+    grey = relight(FRAMES, [Light(np.ones((3, 3)), gamma=1, contrast=1, saturation=0)])
+    assert (grey == grey[..., :1]).all()
+
+
+def test_exposure_eases_over_the_frames() -> None:
+    exposure = Light.draw(5, 1.0, np.random.default_rng(1)).gain[:, 0]
+    steps = np.diff(exposure)
+    assert (steps > 0).all() or (steps < 0).all()
+    assert abs(exposure[-1] / exposure[0] - 1) < 0.3
+
+
+def test_easing_goes_from_0_to_1() -> None:
+    path = ease(6, np.random.default_rng(2))
+    assert path[0] == 0
+    assert path[-1] == 1
+    assert (np.diff(path) > 0).all()
+
+
+def test_grain_is_new_in_every_frame_and_stays_in_range() -> None:
+    grain = draw_grain((2, 32, 32, 3), 5.0, np.random.default_rng(0))
+    assert not np.array_equal(grain[0], grain[1])
+    assert 4 < grain.std() < 5.2
+    white = add_grain(np.full((2, 32, 32, 3), 255, np.uint8), grain)
+    np.testing.assert_array_equal(white, np.minimum(255 + grain, 255))

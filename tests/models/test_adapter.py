@@ -1,0 +1,85 @@
+import pytest
+import torch
+
+from vmatte_pl.errors import ConfigError
+from vmatte_pl.models import Adapter
+from vmatte_pl.models.adapter import _start_from_the_current_frame, shift_logits
+
+
+@pytest.mark.parametrize("architecture", ["FPN", "Unet", "DeepLabV3", "PAN", "MAnet", "Linknet"])
+def test_an_untrained_adapter_returns_the_alpha_it_was_given(architecture: str) -> None:
+    adapter = Adapter(architecture, "resnet18", window=1).eval()
+    frames, alpha = torch.rand(1, 3, 3, 128, 128), torch.rand(1, 2, 1, 128, 128).round(decimals=1)
+    with torch.no_grad():
+        torch.testing.assert_close(adapter(frames, alpha), alpha, atol=1e-5, rtol=0)
+
+
+def test_a_direct_adapter_predicts_an_alpha_of_its_own() -> None:
+    adapter = Adapter(window=0, residual=False).eval()
+    frames = torch.rand(1, 1, 3, 32, 32)
+    with torch.no_grad():
+        output = adapter(frames, torch.ones(1, 1, 1, 32, 32))
+    assert output.min() > 0
+    assert output.max() < 1
+
+
+@pytest.mark.parametrize("size", [(64, 96), (50, 70), (17, 31)])
+def test_any_size_goes(size: tuple[int, int]) -> None:
+    adapter = Adapter(window=2).eval()
+    with torch.no_grad():
+        assert adapter(torch.rand(1, 4, 3, *size), torch.rand(1, 2, 1, *size)).shape == (1, 2, 1, *size)
+
+
+def test_a_frame_sees_itself_and_its_window_and_nothing_else() -> None:
+    torch.manual_seed(0)
+    adapter = Adapter(window=1, residual=False)
+    frames, alpha = torch.rand(1, 4, 3, 32, 32, requires_grad=True), torch.rand(1, 3, 1, 32, 32)
+    adapter.eval()(frames, alpha)[:, 1].sum().backward()
+    assert frames.grad is not None
+    reached = frames.grad.abs().sum(dim=(0, 2, 3, 4)) > 0
+    assert reached.tolist() == [False, True, True, False]
+
+
+def test_pretrained_filters_see_the_current_frame_only() -> None:
+    first = torch.nn.Conv2d(7, 2, 3)
+    rgb = torch.rand(2, 3, 3, 3)
+    with torch.no_grad():  # what smp makes of RGB filters for 7 channels
+        first.weight.copy_(torch.cat([rgb, rgb, rgb[:, :1]], dim=1) * 3 / 7)
+    _start_from_the_current_frame(torch.nn.Sequential(first), 7)
+    torch.testing.assert_close(first.weight[:, :3], rgb)
+    assert first.weight[:, 3:].count_nonzero() == 0
+
+
+def test_zero_logits_move_nothing_and_large_ones_reach_both_ends() -> None:
+    alpha = torch.linspace(0, 1, 11)
+    torch.testing.assert_close(shift_logits(alpha, torch.zeros(11)), alpha, atol=1e-6, rtol=0)
+    assert shift_logits(alpha, torch.full((11,), 20.0)).eq(1).all()
+    assert shift_logits(alpha, torch.full((11,), -20.0)).eq(0).all()
+
+
+def test_an_alpha_that_stands_wrongly_at_an_end_can_be_learnt_away() -> None:
+    alpha, logits = torch.tensor([0.0, 1.0]), torch.tensor([-1.0, 1.0], requires_grad=True)
+    (shift_logits(alpha, logits) - torch.tensor([1.0, 0.0])).abs().sum().backward()
+    assert logits.grad is not None
+    assert logits.grad[0] < -0.01
+    assert logits.grad[1] > 0.01
+
+
+@pytest.mark.parametrize(
+    ("architecture", "encoder"), [("Vnet", "resnet18"), ("Unet", "resnet19"), ("Unet", "tu-nothing")]
+)
+def test_unknown_networks_are_named(architecture: str, encoder: str) -> None:
+    with pytest.raises(ConfigError, match=f"found {architecture}, {encoder}, .* in adapter; see smp"):
+        Adapter(architecture, encoder)
+
+
+def test_options_reach_the_architecture_and_unknown_ones_are_named() -> None:
+    slim = Adapter(options={"decoder_channels": [64, 32, 16, 8, 8]})
+    assert sum(p.numel() for p in slim.parameters()) < sum(p.numel() for p in Adapter().parameters())
+    with pytest.raises(ConfigError, match="decoder_widths"):
+        Adapter("Unet", options={"decoder_widths": [1]})
+
+
+def test_a_negative_window_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"found -1 in adapter\.window"):
+        Adapter(window=-1)

@@ -1,0 +1,80 @@
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from vmatte_pl.models import Adapter, Boosted, MattingNetwork, TinyMatte
+from vmatte_pl.models.base import State
+
+
+class RunningMean(MattingNetwork):
+    """A recurrent network: its alpha is the mean brightness of all frames so far."""
+
+    def forward(self, frames: Tensor, state: State = None) -> tuple[Tensor, State]:
+        total, count = (0.0, 0) if state is None else state
+        sums = frames.mean(2, keepdim=True).cumsum(1) + total
+        counts = torch.arange(count + 1, count + 1 + frames.shape[1]).view(1, -1, 1, 1, 1)
+        return sums / counts, (sums[:, -1:], count + frames.shape[1])
+
+
+def trained_adapter(window: int, seed: int = 0) -> Adapter:
+    """An adapter that does correct: its last layer is no longer zero."""
+    torch.manual_seed(seed)
+    adapter = Adapter("Unet", "tu-tf_mobilenetv3_small_minimal_100", window=window)
+    last = [m for m in adapter.modules() if isinstance(m, nn.Conv2d)][-1]
+    nn.init.normal_(last.weight, std=0.1)
+    return adapter
+
+
+def in_chunks(network: MattingNetwork, frames: Tensor, lengths: list[int]) -> Tensor:
+    state, alphas = None, []
+    for chunk in frames.split(lengths, dim=1):
+        alpha, state = network(chunk, state)
+        alphas.append(alpha)
+    return torch.cat(alphas, dim=1)
+
+
+NETWORKS: dict[str, Callable[[], MattingNetwork]] = {
+    "tiny": lambda: TinyMatte(pretrained=False),
+    "recurrent": RunningMean,
+    "boosted": lambda: Boosted(TinyMatte(pretrained=False), trained_adapter(2)),
+    "boosted without a past": lambda: Boosted(RunningMean(), trained_adapter(0)),
+    "boosted twice": lambda: Boosted(Boosted(RunningMean(), trained_adapter(2)), trained_adapter(1, seed=1)),
+}
+
+
+@pytest.mark.parametrize("lengths", [[1] * 5, [2, 3], [4, 1]])
+@pytest.mark.parametrize("name", NETWORKS)
+@torch.no_grad()
+def test_a_video_in_chunks_gives_the_alphas_of_the_whole(name: str, lengths: list[int]) -> None:
+    torch.manual_seed(0)
+    network, frames = NETWORKS[name]().eval(), torch.rand(2, 5, 3, 40, 56)
+    whole, _ = network(frames)
+    assert whole.shape == (2, 5, 1, 40, 56)
+    torch.testing.assert_close(in_chunks(network, frames, lengths), whole, atol=1e-4, rtol=0)
+
+
+@torch.no_grad()
+def test_before_training_a_boosted_network_equals_its_base() -> None:
+    base = TinyMatte(pretrained=False).eval()
+    boosted, frames = Boosted(base, Adapter(window=2)).eval(), torch.rand(1, 3, 3, 48, 64)
+    torch.testing.assert_close(boosted(frames)[0], base(frames)[0], atol=1e-4, rtol=0)
+
+
+@torch.no_grad()
+def test_the_stages_are_those_of_the_networks_inside() -> None:
+    one = Boosted(RunningMean(), trained_adapter(1))
+    two, frames = Boosted(one, trained_adapter(2, seed=1)).eval(), torch.rand(1, 3, 3, 32, 32)
+    alphas, _ = two.stages(frames)
+    assert len(alphas) == 3
+    torch.testing.assert_close(alphas[0], RunningMean()(frames)[0])
+    torch.testing.assert_close(alphas[1], one(frames)[0])
+    torch.testing.assert_close(alphas[2], two(frames)[0])
+
+
+def test_only_the_newest_adapter_trains() -> None:
+    two = Boosted(Boosted(TinyMatte(pretrained=False), trained_adapter(1)), trained_adapter(1, seed=1)).train()
+    assert {n.split(".")[0] for n, p in two.named_parameters() if p.requires_grad} == {"adapter"}
+    assert not any(module.training for module in two.base.modules())
+    assert two.adapter.training

@@ -1,0 +1,172 @@
+"""Whole runs through the command line, in this process, on tiny footage."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from vmatte_pl.cli import main
+
+CONFIG = str(Path(__file__).parent / "conf/bwa.yaml")
+
+
+@pytest.fixture
+def flags(footage: tuple[Path, Path]) -> list[str]:
+    return ["--data.root", str(footage[0]), "--data.backgrounds", str(footage[1])]
+
+
+@pytest.fixture(scope="module")
+def run(footage: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which two fits have run, one after the other."""
+    folder = tmp_path_factory.mktemp("work")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        flags = ["--data.root", str(footage[0]), "--data.backgrounds", str(footage[1])]
+        assert main(["fit", "--config", CONFIG, *flags]) == 0
+        assert main(["fit", "--config", CONFIG, *flags, "--trainer.max_epochs", "1"]) == 0
+    return folder
+
+
+def failure(capsys: pytest.CaptureFixture[str]) -> str:
+    """Return the one line that a failed command said last."""
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert not any(line.startswith("Traceback") for line in lines)
+    return lines[-1]
+
+
+def test_every_run_has_a_folder_of_its_own(run: Path) -> None:
+    for version in ("version_0", "version_1"):
+        files = {p.name for p in (run / "runs/bwa" / version).rglob("*") if p.is_file()}
+        assert {"config.yaml", "metrics.csv", "best.ckpt", "last.ckpt"} <= files
+
+
+def test_the_curves_show_base_boosted_and_gain(run: Path) -> None:
+    header = (run / "runs/bwa/version_0/metrics.csv").read_text().splitlines()[0].split(",")
+    assert {"train/loss", "val/mad", "val/base/mad", "val/gain/mad", "val/gain/dtssd"} <= set(header)
+
+
+def test_a_checkpoint_is_plain_data_without_the_backbone(run: Path) -> None:
+    content = torch.load(run / "runs/bwa/version_0/checkpoints/best.ckpt", weights_only=True)
+    assert not any(name.startswith("network.base.") for name in content["state_dict"])
+    assert yaml.safe_load(content["config"])["model"]["class_path"] == "vmatte_pl.tasks.BwA"
+
+
+def test_test_without_flags_takes_the_newest_run(
+    run: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.chdir(run)
+    before = (run / "runs/bwa/version_1/metrics.csv").read_text()
+    assert main(["test"]) == 0
+    assert "version_1/checkpoints/best.ckpt, the best of the newest run" in caplog.text
+    assert "frozen base" in capsys.readouterr().out
+    results = json.loads((run / "runs/bwa/version_1/results.json").read_text())
+    assert results["run"]["checkpoint"].endswith("version_1/checkpoints/best.ckpt")
+    assert results["run"]["config"]["trainer"]["max_epochs"] == 1
+    assert {clip["name"] for clip in results["clips"]} == {"0000", "0001"}
+    gain = 100 * (1 - results["boosted"]["mad"] / results["base"]["mad"])
+    assert results["gain"]["mad"] == pytest.approx(gain)
+    assert {p.name for p in (run / "runs/bwa").iterdir()} == {"version_0", "version_1"}  # a test is no new run
+    assert (run / "runs/bwa/version_1/metrics.csv").read_text() == before
+
+
+def test_a_checkpoint_brings_its_config_and_flags_win_over_it(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    best = run / "runs/bwa/version_0/checkpoints/best.ckpt"
+    chunked = ["--data.chunk", "2", "--trainer.callbacks+=vmatte_pl.callbacks.Report", "--trainer.callbacks.clips", "1"]
+    assert main(["test", "--ckpt_path", str(best), *chunked]) == 0
+    assert (run / "runs/bwa/version_0/results.json").is_file()
+
+
+# the resumed run has a folder of its own, and so its own best checkpoint
+@pytest.mark.filterwarnings("ignore:The dirpath has changed")
+def test_training_resumes_with_the_flags_given(run: Path, flags: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(run)
+    last = run / "runs/bwa/version_0/checkpoints/last.ckpt"
+    more = ["--ckpt_path", str(last), "--trainer.max_epochs", "3", "--trainer.logger.name", "resumed"]
+    assert main(["fit", "--config", CONFIG, *flags, *more]) == 0
+    resumed = torch.load(run / "runs/resumed/version_0/checkpoints/last.ckpt", weights_only=True)
+    assert resumed["epoch"] == 2
+    assert resumed["global_step"] == 6
+
+
+def test_validate_and_predict_take_the_newest_run_too(
+    run: Path, footage: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(run)
+    assert main(["validate"]) == 0
+    assert main(["predict"]) == 0
+    written = sorted(p.name for p in (run / "runs").glob("*/version_*/alpha/0000/*"))
+    assert written == sorted(p.stem + ".png" for p in (footage[0] / "test/pha/0000").iterdir())
+
+
+def test_a_config_is_found_by_name_from_any_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match="0"):
+        main(["fit", "--config", "bwa.yaml", "--data.window", "5", "--print_config"])
+    config = yaml.safe_load(capsys.readouterr().out)
+    assert config["data"]["init_args"]["window"] == 5
+    assert config["model"]["class_path"] == "vmatte_pl.tasks.BwA"
+
+
+def test_help_says_how_to_begin(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    said = capsys.readouterr().out
+    assert "vmatte fit --config bwa.yaml" in said
+    assert all(command in said for command in ("fit", "validate", "test", "predict"))
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--data.root", "nowhere"], "expected .* in .*nowhere.*; "),
+        (["--data.window", "100"], "expected .*100.*; "),
+        (["--data.window", "1"], r"more than 1 frames.* found 1 in data\.window; set --data\.window 3"),
+        (["--model.adapter.encoder", "resnet19"], r"found Unet, resnet19.* in adapter; see smp"),
+        (["--config", "nothing.yaml"], r"found none in nothing\.yaml; choose one of bwa\.yaml"),
+    ],
+)
+def test_a_mistake_is_one_line_that_says_what_to_do(
+    args: list[str],
+    message: str,
+    flags: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["fit", "--config", CONFIG, *flags, *args]) == 1
+    line = failure(capsys)
+    assert line.startswith("vmatte: expected ")
+    assert re.search(message, line), line
+
+
+def test_a_wrong_checkpoint_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "wrong.ckpt").write_text("no checkpoint")
+    assert main(["test", "--ckpt_path", str(tmp_path / "wrong.ckpt")]) == 1
+    assert "wrong.ckpt; give the .ckpt file of a vmatte run" in failure(capsys)
+    assert main(["test", "--ckpt_path", str(tmp_path / "absent.ckpt")]) == 1
+    assert "expected a checkpoint, found no file" in failure(capsys)
+
+
+def test_testing_without_any_run_says_how_to_make_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["test"]) == 1
+    assert "train one with `vmatte fit --config bwa.yaml`" in failure(capsys)
+
+
+def test_debug_shows_the_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Exception, match="train one with"):
+        main(["test", "--debug"])

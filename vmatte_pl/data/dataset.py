@@ -1,0 +1,202 @@
+"""Clips and backgrounds -> samples; samples -> batches."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, Generic, TypeAlias, TypedDict, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, default_collate
+
+from vmatte_pl.data.compose import background_frames, clip_rng, compose
+from vmatte_pl.data.frames import ImageFrames, Pixels
+from vmatte_pl.data.layouts import Clip
+from vmatte_pl.data.transforms import Augment, Layers, fit_layers
+from vmatte_pl.data.views import Fit, Size, Subject, find_subject
+from vmatte_pl.data.windows import chunks, windows
+from vmatte_pl.errors import DataError
+from vmatte_pl.types import ClipBatch
+
+Ticket: TypeAlias = tuple[int, int]
+"""An epoch and the index of a sample in it: together they seed all that is drawn."""
+
+_Key = TypeVar("_Key")
+
+
+class Sample(TypedDict):
+    """The layers of T consecutive frames as they lie in memory; a batch of them has B in front.
+
+    Eight bits a value and colour last, a quarter of what floats would cost on the way to the device;
+    ``to_clip_batch`` makes the rest.
+    """
+
+    fgr: Tensor  # (T, H, W, 3) uint8
+    pha: Tensor  # (T, H, W, 1) uint8
+    bgr: Tensor  # (T, H, W, 3) uint8
+    clip: str
+    start: int
+
+
+def to_clip_batch(sample: Sample) -> ClipBatch:
+    """Turn a sample, or a collated batch of them, into floats and compose it, where its tensors are.
+
+    The result lies in memory with colour last (``torch.channels_last`` once B and T are flattened).
+    """
+    batch: dict[str, Any] = dict(sample) if sample["fgr"].ndim == 5 else default_collate([sample])
+    fgr, pha, bgr = (batch[key].movedim(-1, -3).float().div_(255) for key in ("fgr", "pha", "bgr"))
+    return ClipBatch(com=compose(fgr, pha, bgr), pha=pha, fgr=fgr, bgr=bgr, clip=batch["clip"], start=batch["start"])
+
+
+class _Samples(Dataset[Sample], Generic[_Key]):
+    """Fetches a batch at once, and hands an error on as a value: workers lose all but an error's text."""
+
+    def __getitem__(self, key: _Key) -> Sample:
+        raise NotImplementedError
+
+    def __getitems__(self, keys: list[_Key]) -> list[Sample] | DataError:
+        try:
+            return [self[key] for key in keys]
+        except DataError as error:
+            return error
+
+
+class TrainWindows(_Samples[int | Ticket]):
+    """Windows of equal length and size from all clips, in a random order, each over a background of its own.
+
+    ``dataset[i]`` is sample ``i`` of epoch 0, ``dataset[epoch, i]`` of any epoch: always the same one, in
+    any process. An epoch takes every window once before it takes one twice, from a new frame on each time.
+
+    Args:
+        clips: The foregrounds, each at least ``window`` frames long.
+        backgrounds: What to lay them over.
+        window: T, frames a sample.
+        size: Height and width of the samples.
+        fit: How a foreground of another aspect ratio fits ``size``.
+        augment: Whether to augment.
+        samples: Samples an epoch; None takes every window once.
+        seed: Seeds all that is drawn.
+
+    Raises:
+        DataError: If a clip is shorter than ``window``.
+    """
+
+    def __init__(
+        self,
+        clips: Sequence[Clip],
+        backgrounds: Sequence[ImageFrames],
+        *,
+        window: int,
+        size: Size,
+        fit: Fit = "crop",
+        augment: bool = True,
+        samples: int | None = None,
+        seed: int = 0,
+    ) -> None:
+        for clip in clips:
+            if len(clip) < window:
+                raise DataError(
+                    expected=f"at least {window} frames in each clip, a window's length",
+                    found=f"{len(clip)} in clip {clip.name}",
+                    where=clip.fgr.folder,
+                    remedy=f"pass --data.window {len(clip)}, or remove the clip",
+                )
+        self.clips, self.backgrounds = clips, backgrounds
+        self.size, self.fit, self.seed = size, fit, seed
+        self.augment = Augment(size, fit) if augment else None
+        self.spans = windows([len(clip) for clip in clips], window)
+        self.samples = samples or len(self.spans)
+
+    def __len__(self) -> int:
+        return self.samples
+
+    def __getitem__(self, ticket: int | Ticket) -> Sample:
+        epoch, index = ticket if isinstance(ticket, tuple) else (0, ticket)
+        if not 0 <= index < self.samples:
+            raise IndexError(index)
+        rng = np.random.default_rng([self.seed, epoch, index])
+        clip, times = self._place(epoch, index, rng)
+        fgr, pha = read_frames(clip, times)
+        bgr = background_frames(self.backgrounds, range(len(times)), rng)
+        if self.augment:
+            return _sample(clip, times, self.augment(fgr, pha, bgr, rng))
+        return _sample(clip, times, fit_layers(fgr, pha, bgr, self.size, self.fit, find_subject(pha)))
+
+    def _place(self, epoch: int, index: int, rng: np.random.Generator) -> tuple[Clip, range]:
+        """Choose the clip and the frames: a window in turn, begun up to half a window earlier or later."""
+        turn, place = divmod(index, len(self.spans))
+        order = np.random.default_rng([self.seed, epoch, turn, 1]).permutation(len(self.spans))
+        span = self.spans[order[place]]
+        clip = self.clips[span.clip]
+        length = span.stop - span.start
+        start = span.start + (int(rng.integers(-(length // 2), length // 2 + 1)) if self.augment else 0)
+        start = min(max(start, 0), len(clip) - length)
+        return clip, range(start, start + length)
+
+
+class WholeClips(_Samples[int]):
+    """Whole clips in chunks, in order, each clip over one background: the same at every run.
+
+    Args:
+        clips: The foregrounds.
+        backgrounds: What to lay them over; a clip's name decides which one it gets.
+        chunk: Frames a sample; the last one of a clip may have fewer.
+        size: Height and width of the samples; None leaves each clip at its own.
+        fit: How a foreground of another aspect ratio fits ``size``.
+    """
+
+    def __init__(
+        self,
+        clips: Sequence[Clip],
+        backgrounds: Sequence[ImageFrames],
+        *,
+        chunk: int,
+        size: Size | None = None,
+        fit: Fit = "crop",
+    ) -> None:
+        self.clips, self.backgrounds = clips, backgrounds
+        self.size, self.fit = size, fit
+        self.spans = chunks([len(clip) for clip in clips], chunk)
+
+    def __len__(self) -> int:
+        return len(self.spans)
+
+    def __getitem__(self, index: int) -> Sample:
+        span = self.spans[index]
+        clip, times = self.clips[span.clip], range(span.start, span.stop)
+        fgr, pha = read_frames(clip, times)
+        bgr = background_frames(self.backgrounds, times, clip_rng(clip.name))
+        size = self.size or clip.size
+        subject = _subject_of(clip) if self.size else Subject.whole(size)
+        return _sample(clip, times, fit_layers(fgr, pha, bgr, size, self.fit, subject))
+
+
+def read_frames(clip: Clip, times: Sequence[int]) -> tuple[list[Pixels], list[Pixels]]:
+    """Decode a clip's foreground and alpha at ``times``.
+
+    Raises:
+        DataError: If a frame cannot be read or differs in size from the clip's first.
+    """
+    fgr, pha = [clip.fgr.rgb(t) for t in times], [clip.pha.grey(t) for t in times]
+    for frames, pixels in ((clip.fgr, fgr), (clip.pha, pha)):
+        for t, frame in zip(times, pixels, strict=True):
+            if frame.shape[:2] != clip.size:
+                (height, width), (h, w) = clip.size, frame.shape[:2]
+                raise DataError(
+                    expected=f"frames of one size in a clip, here {width}x{height}",
+                    found=f"{w}x{h}",
+                    where=frames.folder / frames.names[t],
+                    remedy="export the clip's frames again, or split it where the size changes",
+                )
+    return fgr, pha
+
+
+@lru_cache(maxsize=8)  # the chunks of a clip come one after another
+def _subject_of(clip: Clip) -> Subject:
+    """Find a clip's subject in five frames of it, so that all its chunks are cropped alike."""
+    return find_subject([clip.pha.grey(int(t)) for t in np.linspace(0, len(clip) - 1, 5)])
+
+
+def _sample(clip: Clip, times: range, layers: Layers) -> Sample:
+    fgr, pha, bgr = (torch.from_numpy(layer) for layer in (layers.fgr, layers.pha[..., None], layers.bgr))
+    return Sample(fgr=fgr, pha=pha, bgr=bgr, clip=clip.name, start=times.start)

@@ -1,0 +1,150 @@
+"""A sequence of frames on disk -> frame t, as 8-bit pixels."""
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from vmatte_pl.errors import DataError
+
+Pixels: TypeAlias = NDArray[np.uint8]
+"""(H, W, 3) RGB or (H, W) grey, 0 to 255."""
+
+Footage: TypeAlias = Sequence[Pixels] | Pixels
+"""T frames of one size, apart or stacked."""
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+
+_LAST_NUMBER = re.compile(r"(\d+)(?!.*\d)")
+_ORIENTATION, _FIRST_SIDEWAYS = 0x0112, 5  # EXIF: from 5 on, height and width change places
+
+
+def is_image(name: str) -> bool:
+    """Tell from a file's name whether it is an image; hidden files are not."""
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122 - no Path for each of 240,000 names
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFrames:
+    """Images of one folder, as a sequence; a photo is a sequence of one.
+
+    Holds names only: nothing is decoded before a frame is asked for, nothing stays open, so that it is
+    cheap to keep by the thousand and to send to worker processes.
+
+    Args:
+        folder: The folder.
+        names: The file names, in order.
+    """
+
+    folder: Path
+    names: tuple[str, ...]
+
+    @classmethod
+    def of_folder(cls, folder: Path) -> "ImageFrames":
+        """Take every image of a folder, in the order of their frame ids.
+
+        Raises:
+            DataError: If there is no image, one without a number, or two with the same number.
+        """
+        names = os.listdir(folder)  # noqa: PTH208 - again, names alone
+        found = sorted((frame_id(name, folder), name) for name in names if is_image(name))
+        if not found:
+            raise DataError(
+                expected="image files",
+                found="none",
+                where=folder,
+                remedy=f"put the frames there ({', '.join(sorted(IMAGE_SUFFIXES))}), or remove the folder",
+            )
+        for (one, name), (other, twin) in pairwise(found):
+            if one == other:
+                raise DataError(
+                    expected="one file for each frame",
+                    found=f"{name} beside {twin}, both frame {one}",
+                    where=folder,
+                    remedy="keep one of them",
+                )
+        return cls(folder, tuple(name for _, name in found))
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def ids(self) -> list[int]:
+        """The frames' numbers, rising."""
+        return [frame_id(name, self.folder) for name in self.names]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the first frame, from its header."""
+        return image_size(self.folder / self.names[0])
+
+    def rgb(self, t: int) -> Pixels:
+        """Decode frame ``t``, counted from 0, as (H, W, 3) RGB."""
+        return _decode(self.folder / self.names[t], cv2.IMREAD_COLOR_RGB)
+
+    def grey(self, t: int) -> Pixels:
+        """Decode frame ``t``, counted from 0, as (H, W) grey."""
+        return _decode(self.folder / self.names[t], cv2.IMREAD_GRAYSCALE)
+
+
+def frame_id(name: str, folder: Path) -> int:
+    """Return the last number in a file's name: 12 for ``shot2_00012.png``.
+
+    Raises:
+        DataError: If there is no number in it.
+    """
+    number = _LAST_NUMBER.search(name.rpartition(".")[0])
+    if number is None:
+        raise DataError(
+            expected="a frame number in every file's name",
+            found=name,
+            where=folder,
+            remedy="name the frames 00000.jpg, 00001.jpg, …",
+        )
+    return int(number[1])
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Read an image's height and width from its header, turned upright as its EXIF orientation says.
+
+    Raises:
+        DataError: If the file cannot be read.
+    """
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            # Where there is none in the header, some formats would decode the image to look for it.
+            sideways = "exif" in image.info and image.getexif().get(_ORIENTATION, 1) >= _FIRST_SIDEWAYS
+    except (OSError, UnidentifiedImageError) as error:
+        raise _unreadable(path) from error
+    return (width, height) if sideways else (height, width)
+
+
+def _decode(path: Path, flags: int) -> Pixels:
+    try:
+        data = path.read_bytes()
+        # Some decoders fill what a truncated JPEG lacks with grey; its end marker tells.
+        whole = not data.startswith(b"\xff\xd8") or b"\xff\xd9" in data[-1024:]
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if whole else None
+    except (OSError, cv2.error) as error:
+        raise _unreadable(path) from error
+    if pixels is None:
+        raise _unreadable(path)
+    return np.asarray(pixels, np.uint8)
+
+
+def _unreadable(path: Path) -> DataError:
+    return DataError(
+        expected="a readable image",
+        found="a missing, truncated or damaged file",
+        where=path,
+        remedy="copy the file again, or remove the frame from its clip (fgr and pha)",
+    )

@@ -1,0 +1,93 @@
+"""Where things lie: configs by name, and the folders of runs with their checkpoints and configs."""
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vmatte_pl.errors import CheckpointError, ConfigError
+
+RUNS = Path("runs")
+"""Where the shipped configs put their runs, below the folder that ``vmatte`` is called from."""
+
+BEST = "checkpoints/best.ckpt"
+"""The best checkpoint within a run's folder."""
+
+
+def find_config(name: str) -> Path:
+    """Return the path of a config: ``name`` itself, or one of that name in ``configs/`` or of those shipped.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    package = Path(str(files("vmatte_pl")))
+    # an installed package holds the configs, a checkout has them beside it
+    folders = [Path(), Path("configs"), package / "configs", package.parent / "configs"]
+    for folder in folders:
+        path = folder / name
+        if path.is_file():
+            return path
+    shipped = sorted(str(p.relative_to(f)) for f in folders[1:] for p in f.glob("**/*.yaml"))
+    raise ConfigError(
+        expected="a config file, or the name of one that comes with vmatte",
+        found="none",
+        where=name,
+        remedy=f"choose one of {', '.join(dict.fromkeys(shipped))}",
+    )
+
+
+def newest_checkpoint(runs: Path = RUNS) -> Path:
+    """Return the best checkpoint of the run in ``runs`` that wrote one last.
+
+    Raises:
+        CheckpointError: No run has one.
+    """
+    found = sorted(runs.glob(f"**/{BEST}"), key=lambda p: p.stat().st_mtime)
+    if not found:
+        raise CheckpointError(
+            expected=f"a run with {BEST}",
+            found="none",
+            where=runs.resolve(),
+            remedy="train one with `vmatte fit --config bwa.yaml`, or pass --ckpt_path",
+        )
+    return found[-1]
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Return the content of a checkpoint, which may hold tensors and plain values only.
+
+    Raises:
+        CheckpointError: It does not exist or cannot be read.
+    """
+    try:
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise CheckpointError(
+            expected="a checkpoint", found="no file", where=path, remedy="check the path, or leave --ckpt_path out"
+        ) from error
+    except Exception as error:  # torch.load raises whatever the unpickler meets
+        raise CheckpointError(
+            expected="a checkpoint that vmatte wrote",
+            found=f"one that cannot be read ({str(error).splitlines()[0][:100]})",
+            where=path,
+            remedy="give the .ckpt file of a vmatte run",
+        ) from error
+    return content
+
+
+def config_text(checkpoint: Path) -> str:
+    """Return the config, as YAML, that the run of a checkpoint was made with.
+
+    Raises:
+        CheckpointError: The checkpoint cannot be read or says nothing of its config.
+    """
+    text = read_checkpoint(checkpoint).get("config")
+    if not isinstance(text, str):
+        raise CheckpointError(
+            expected="a checkpoint that holds its config",
+            found="none",
+            where=checkpoint,
+            remedy="pass the config of its run with --config",
+        )
+    return text

@@ -1,0 +1,156 @@
+"""What every training task shares: streaming evaluation, scores, the optimiser, and what stops a run."""
+
+import math
+
+import torch
+from pytorch_lightning import LightningModule
+from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
+from torch import Tensor
+from torch.optim.lr_scheduler import LambdaLR
+
+from vmatte_pl.errors import TrainingError
+from vmatte_pl.losses import MattingLoss
+from vmatte_pl.metrics import MattingMetrics, matting_metrics
+from vmatte_pl.models.base import MattingNetwork, State
+from vmatte_pl.results import NetworkScores, Scores
+from vmatte_pl.types import ClipBatch, StepOutput
+
+
+class MattingTask(LightningModule):
+    """A matting network with a loss, metrics and an optimiser; subclasses say what of it trains.
+
+    Evaluation takes whole clips in chunks that arrive in order and carries the network's state from one to the next,
+    so that a score does not depend on the chunks' length. Scores are logged as ``val/mad``, those of the backbone as
+    ``val/base/mad``, and what boosting gains on it, in percent, as ``val/gain/mad``.
+
+    Args:
+        network: The network that is evaluated.
+        loss: What its training minimises; by default all terms of ``MattingLoss``.
+        optimizer: Called with the trainable parameters.
+        scheduler: Called with the optimiser, stepped once an epoch; by default one cycle over the whole run,
+            stepped with every batch.
+    """
+
+    def __init__(
+        self,
+        network: MattingNetwork,
+        loss: MattingLoss | None,
+        optimizer: OptimizerCallable,
+        scheduler: LRSchedulerCallable | None,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.loss = loss or MattingLoss()
+        self._optimizer, self._scheduler = optimizer, scheduler
+        self.boosted_metrics, self.base_metrics = matting_metrics(), matting_metrics()
+        self._state: State = None
+        self._has_base = False
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Give the optimiser what trains, and nothing else."""
+        optimizer = self._optimizer([p for p in self.parameters() if p.requires_grad])
+        if self._scheduler is not None:
+            scheduler = self._scheduler(optimizer)
+            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "monitor": "val/mad"}}
+        steps = self.trainer.estimated_stepping_batches
+        if steps == float("inf"):  # a run without an end has no cycle either
+            return optimizer
+        # torch's OneCycleLR would keep its length in the checkpoint, and fail where a longer run resumes from it
+        cycle = LambdaLR(optimizer, lambda step: _cycle(step / steps))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": cycle, "interval": "step"}}
+
+    def minimise(self, alpha: Tensor, batch: ClipBatch, true: Tensor) -> Tensor:
+        """Log the terms of the loss and return their sum.
+
+        Raises:
+            TrainingError: The loss is not a finite number.
+        """
+        terms = self.loss(alpha, true)
+        total = torch.stack(list(terms.values())).sum()
+        if not torch.isfinite(total):
+            raise TrainingError(
+                expected="a finite loss",
+                found=f"{total.item()} at step {self.global_step}",
+                where=f"clips {', '.join(batch['clip'])}",
+                remedy="lower the learning rate or set --trainer.precision 32-true; the checkpoints so far are kept",
+            )
+        self.log("train/loss", total, prog_bar=True, batch_size=alpha.shape[0])
+        self.log_dict({f"train/{name}": term for name, term in terms.items()}, batch_size=alpha.shape[0])
+        return total
+
+    def validation_step(self, batch: ClipBatch, batch_idx: int) -> StepOutput:
+        """Score one chunk of a clip."""
+        return self._evaluate(batch)
+
+    def test_step(self, batch: ClipBatch, batch_idx: int) -> StepOutput:
+        """Score one chunk of a clip."""
+        return self._evaluate(batch)
+
+    def predict_step(self, batch: ClipBatch, batch_idx: int) -> Tensor:
+        """Return the alpha of one chunk of a clip, (1, T, 1, H, W)."""
+        return self._stages(batch)[-1]
+
+    def scores(self) -> Scores:
+        """Return the scores of the last evaluation, over all and by clip; all ranks must call it together."""
+        scores: Scores = {"boosted": _scores(self.boosted_metrics)}
+        if self._has_base:
+            scores["base"] = _scores(self.base_metrics)
+        return scores
+
+    def on_validation_epoch_start(self) -> None:
+        """Forget the scores of the epoch before."""
+        self._reset()
+
+    def on_test_epoch_start(self) -> None:
+        """Forget earlier scores."""
+        self._reset()
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the scores of the epoch."""
+        self._log_scores("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Log the scores of the test."""
+        self._log_scores("test")
+
+    def _evaluate(self, batch: ClipBatch) -> StepOutput:
+        alphas = self._stages(batch)
+        self._has_base = len(alphas) > 1
+        which = {"clip": batch["clip"], "start": batch["start"]}
+        self.boosted_metrics.update(alphas[-1], batch["pha"], **which)
+        if self._has_base:
+            self.base_metrics.update(alphas[0], batch["pha"], **which)
+        return {"alpha": alphas[-1], "base": alphas[0] if self._has_base else None}
+
+    def _stages(self, batch: ClipBatch) -> list[Tensor]:
+        if batch["start"][0] == 0:
+            self._state = None
+        alphas, self._state = self.network.stages(batch["com"], self._state)
+        return [alpha.float() for alpha in alphas]
+
+    def _reset(self) -> None:
+        self._state = None
+        self.boosted_metrics.reset()
+        self.base_metrics.reset()
+
+    def _log_scores(self, stage: str) -> None:
+        """Log what ``compute`` has gathered over the ranks."""
+        boosted = self.boosted_metrics.compute()
+        self.log_dict({f"{stage}/{name}": value for name, value in boosted.items()})
+        if self._has_base:
+            base = self.base_metrics.compute()
+            self.log_dict({f"{stage}/base/{name}": value for name, value in base.items()})
+            gain = {name: 100 * (1 - boosted[name] / value) for name, value in base.items() if value > 0}
+            self.log_dict({f"{stage}/gain/{name}": value for name, value in gain.items()})
+
+
+def _cycle(progress: float) -> float:
+    """Return the learning rate's share of its peak: up in a line over the first tenth, down in a cosine to 0."""
+    if progress < 0.1:
+        return 0.04 + 0.96 * progress / 0.1
+    return 0.5 + 0.5 * math.cos(math.pi * min((progress - 0.1) / 0.9, 1))
+
+
+def _scores(metrics: MattingMetrics) -> NetworkScores:
+    return {"all": {k: v.item() for k, v in metrics.compute().items()}, "clips": metrics.per_clip()}
