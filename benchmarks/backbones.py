@@ -25,10 +25,28 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vmatte_pl.models import P3M, RVM, MattingNetwork, OnnxNetwork
+from vmatte_pl.memory import keep_freed_memory
+from vmatte_pl.models import FBA, P3M, RVM, FBAUNetPP, MattingNetwork, OnnxNetwork, TinyMatte, VMFormer
+from vmatte_pl.models.base import State
 
 Run = Callable[[Tensor], Iterator[Tensor]]
 """Takes a video, gives the alphas of one chunk after the other."""
+
+WAYS = ("eager", "channels-last", "bf16", "compile")
+"""Each includes channels-last from the second on; compile is in float32."""
+
+
+class WithTrimap(MattingNetwork):
+    """A network that needs a trimap, with the same one for every frame: the middle third is unknown."""
+
+    def __init__(self, network: MattingNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, frames: Tensor, state: State = None) -> tuple[Tensor, State]:
+        """Return the frames' alpha."""
+        trimap = torch.linspace(-1, 2, frames.shape[-1]).clamp(0, 1).expand_as(frames[:, :, :1])
+        return self.network(frames, state, trimap=torch.where((trimap > 0) & (trimap < 1), 0.5, trimap))
 
 
 @dataclass(frozen=True)
@@ -42,7 +60,20 @@ class Case:
 
     def run(self) -> Run:
         """Build the network and return what runs it."""
-        return partial(_stream, _prepared(self.build(), self.way), bf16=self.way == "bf16", chunk=self.chunk)
+        network = self.build().eval().requires_grad_(False)
+        if self.way in WAYS[1:]:
+            network = network.to(memory_format=torch.channels_last)
+        if self.way == "compile":
+            network = torch.compile(network, dynamic=False)
+        return partial(self._alphas, network)
+
+    @torch.no_grad()
+    def _alphas(self, network: MattingNetwork, video: Tensor) -> Iterator[Tensor]:
+        state = None
+        for frames in torch.split(video, self.chunk, 1):
+            with torch.autocast("cpu", torch.bfloat16) if self.way == "bf16" else nullcontext():
+                alpha, state = network(frames, state)
+            yield alpha
 
 
 @dataclass(frozen=True)
@@ -75,10 +106,14 @@ class DirectLoop:
 def cases(networks: list[str], ways: list[str], rvm_onnx: str | None) -> list[Case | DirectLoop]:
     """List what is measured."""
     builds: dict[str, tuple[Callable[[], MattingNetwork], int]] = {
+        "TinyMatte": (TinyMatte, 1),
         "RVM": (partial(RVM, rvm_onnx, downsample_ratio=1.0), 1),
         # What the published ONNX file computes: it refines at every size.
         "RVM, refined": (partial(RVM, rvm_onnx, downsample_ratio=1.0, refine=True), 1),
         "P3M": (P3M, 1),
+        "FBA": (partial(_with_trimap, FBA), 1),
+        "FBAUNetPP": (FBAUNetPP, 1),
+        "VMFormer, clips of 5": (partial(VMFormer, clip_length=5), 5),
     }
     chosen: list[Case | DirectLoop] = [
         Case(name, way, build, chunk)
@@ -92,29 +127,18 @@ def cases(networks: list[str], ways: list[str], rvm_onnx: str | None) -> list[Ca
     return chosen
 
 
-def _prepared(network: MattingNetwork, way: str) -> Callable[..., tuple[Tensor, Any]]:
-    network.eval().requires_grad_(False)
-    if way in {"channels-last", "bf16", "compile"}:
-        network = network.to(memory_format=torch.channels_last)
-    return torch.compile(network, dynamic=False) if way == "compile" else network
+def _with_trimap(network: Callable[[], MattingNetwork]) -> MattingNetwork:
+    return WithTrimap(network())
 
 
-@torch.no_grad()
-def _stream(
-    network: Callable[..., tuple[Tensor, Any]], video: Tensor, bf16: bool, chunk: int
-) -> Iterator[Tensor]:
-    state = None
-    for frames in torch.split(video, chunk, 1):
-        with torch.autocast("cpu", torch.bfloat16) if bf16 else nullcontext():
-            alpha, state = network(frames, state)
-        yield alpha
-
-
-def _work(connection: Connection, case: Case | DirectLoop, video: Tensor, threads: int) -> None:
+def _work(connection: Connection, case: Case | DirectLoop, video: Tensor, threads: int, keep: bool) -> None:
     torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    if keep:
+        keep_freed_memory()
+    before_it = _peak()
     run = case.run()
-    alphas = torch.cat(list(run(video)), 1)  # also warms up
-    connection.send(alphas)
+    connection.send(torch.cat(list(run(video)), 1))  # also warms up
     while connection.recv():
         times, before = [], time.perf_counter()
         for alpha in run(video):
@@ -122,26 +146,30 @@ def _work(connection: Connection, case: Case | DirectLoop, video: Tensor, thread
             times.append((now - before) / alpha.shape[1])
             before = now
         connection.send(times)
-    connection.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    connection.send(_peak() - before_it)
+
+
+def _peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def measured(
-    chosen: list[Case | DirectLoop], video: Tensor, threads: int, rounds: int
+    chosen: list[Case | DirectLoop], video: Tensor, rounds: int, **settings: Any
 ) -> Iterator[tuple[Case | DirectLoop, list[float], float, Tensor]]:
-    """Run all cases in turns: each one's seconds a frame, peak memory in MiB and alphas."""
+    """Run all cases in turns: each one's seconds a frame, peak memory beyond Python's own in MiB, and alphas."""
     context = get_context("spawn")
-    workers, alphas, times = [], [], []
+    workers, alphas = [], []
     for case in chosen:
         ours, theirs = context.Pipe()
-        worker = context.Process(target=_work, args=(theirs, case, video, threads), daemon=True)
-        worker.start()
+        context.Process(target=_work, args=(theirs, case, video), kwargs=settings, daemon=True).start()
+        theirs.close()
         alphas.append(ours.recv())
         workers.append(ours)
-        times.append([])
+    times: list[list[float]] = [[] for _ in chosen]
     for _ in range(rounds):
-        for number, worker in enumerate(workers):
+        for seconds, worker in zip(times, workers, strict=True):
             worker.send(True)
-            times[number] += worker.recv()
+            seconds += worker.recv()
     for case, worker, seconds, alpha in zip(chosen, workers, times, alphas, strict=True):
         worker.send(False)
         yield case, seconds, worker.recv(), alpha
@@ -158,17 +186,16 @@ def footage(clip: Path | None, count: int, height: int, width: int) -> Tensor:
 
 def main() -> None:
     """Measure, and print a table in Markdown."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--networks", nargs="*", default=[], help="the names in the table (default: all)")
-    parser.add_argument("--ways", nargs="*", default=["eager", "channels-last", "bf16"], help="or compile")
+    parser.add_argument("--ways", nargs="*", default=list(WAYS[:3]), choices=WAYS)
     parser.add_argument("--rvm-onnx", help="path of RVM's published ONNX file")
     parser.add_argument("--clip", type=Path, help="a folder of images")
     parser.add_argument("--size", nargs=2, type=int, default=[288, 512], metavar=("HEIGHT", "WIDTH"))
-    parser.add_argument("--frames", type=int, default=10)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--frames", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--keep-memory", action="store_true", help="do not give freed memory back to the system")
     arguments = parser.parse_args()
 
     video = footage(arguments.clip, arguments.frames, *arguments.size)
@@ -176,7 +203,9 @@ def main() -> None:
     print("| network | way | ms/frame, median | fastest | peak MiB | alpha: mean difference | largest |")
     print("|---|---|---|---|---|---|---|")
     exact: dict[str, Tensor] = {}
-    for case, times, peak, alpha in measured(chosen, video, arguments.threads, arguments.rounds):
+    for case, times, peak, alpha in measured(
+        chosen, video, arguments.rounds, threads=arguments.threads, keep=arguments.keep_memory
+    ):
         difference = (alpha - exact.setdefault(case.network, alpha)).abs()
         print(
             f"| {case.network} | {case.way} | {statistics.median(times) * 1e3:.1f} | {min(times) * 1e3:.1f} "

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from jsonargparse import ArgumentParser
 from torch import Tensor
 
 from tests.models.filled import frames
 from tests.models.graphs import MASK, NCHW, Shape, constant, graph, node, recurrent
-from vmatte_pl.models import MattingNetwork, OnnxNetwork
+from vmatte_pl.cli import main
+from vmatte_pl.models import OnnxNetwork
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs" / "backbones").glob("*.yaml"))
 
@@ -24,17 +24,14 @@ def settings(name: str) -> dict[str, Any]:
     return {key: value for key, value in arguments.items() if key != "path"}
 
 
-class Model:
-    def __init__(self, base: MattingNetwork) -> None: ...
-
-
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.stem)
-def test_it_is_parsed_as_the_base_of_a_model(config: Path) -> None:
-    parser = ArgumentParser()
-    parser.add_class_arguments(Model, "model", sub_configs=True)
-    base = parser.parse_args([f"--model.base={config}"]).model.base
-    assert base.class_path.startswith("vmatte_pl.models.")
-    assert set(yaml.safe_load(config.read_text())["init_args"]) <= set(base.init_args)
+def test_it_is_taken_as_the_base_of_a_model(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["fit", "--config", "bwa.yaml", "--model.base", str(config), "--print_config"])
+    base = yaml.safe_load(capsys.readouterr().out)["model"]["init_args"]["base"]
+    written = yaml.safe_load(config.read_text())
+    assert base["class_path"] == written["class_path"]
+    assert base["init_args"].items() >= written["init_args"].items()
 
 
 def test_rvm_fits(tmp_path: Path) -> None:

@@ -62,10 +62,6 @@ def test_without_a_trimap_it_says_what_to_do(folder: Path) -> None:
 
 def test_a_network_for_something_else_is_refused(folder: Path, tmp_path: Path) -> None:
     config = (folder / "config.json").read_text()
-    (tmp_path / "config.json").write_text(
-        config.replace("VitMatteForImageMatting", "ViTForImageClassification")
-    )
-    with pytest.raises(
-        ConfigError, match="expected a network for image matting, found ViTForImageClassification"
-    ):
+    (tmp_path / "config.json").write_text(config.replace("VitMatteForImageMatting", "ViTForImageClassification"))
+    with pytest.raises(ConfigError, match="expected a network for image matting, found ViTForImageClassification"):
         TransformersNetwork(str(tmp_path))

@@ -1,4 +1,5 @@
 import copy
+import hashlib
 import pickle
 import sys
 from pathlib import Path
@@ -248,3 +249,10 @@ def test_what_is_trained_on_its_alpha_gets_gradients(path: Path) -> None:
     alpha, _ = network(frames(1, 1, 8, 8))
     (gradient,) = torch.autograd.grad((alpha * weight).mean(), weight)
     assert gradient > 0
+
+
+def test_its_fingerprint_is_that_of_the_file(path: Path, tmp_path: Path) -> None:
+    network = Frozen(OnnxNetwork(grey(path)))
+    assert network.fingerprint() == hashlib.sha256(path.read_bytes()).hexdigest()
+    other = grey(tmp_path / "other.onnx", ("n", 3, 8, 8), ("n", 1, 8, 8))
+    assert OnnxNetwork(other).fingerprint() != network.fingerprint()

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 import torch
-import torch.nn.functional as F  # noqa: N812 - its usual name
+import torch.nn.functional as F
 
 from tests.models.filled import filled, frames
 from tests.models.parity import Golden, furthest

@@ -68,9 +68,7 @@ def chunked(network: MattingNetwork, video: Tensor, length: int) -> Tensor:
 
 
 @pytest.mark.parametrize("name", CLIPS)
-def test_alphas_are_those_of_a_direct_loop_in_chunks_of_any_length(
-    name: str, path: str, network: OnnxNetwork
-) -> None:
+def test_alphas_are_those_of_a_direct_loop_in_chunks_of_any_length(name: str, path: str, network: OnnxNetwork) -> None:
     video, _ = clip(name, 5)
     direct = directly(path, video, 1.0)
     for length in (5, 2, 1):

@@ -11,7 +11,7 @@ from tests.models.filled import filled, frames
 from tests.models.parity import Golden, furthest
 from vmatte_pl.errors import CheckpointError, ConfigError
 from vmatte_pl.models.rvm import RVM
-from vmatte_pl.models.rvm_onnx import _normalised
+from vmatte_pl.models.rvm.onnx_weights import _normalised
 
 TOLERANCE = 1e-5  # the parity kit's
 

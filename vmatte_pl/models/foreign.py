@@ -1,11 +1,12 @@
 """What networks from files have in common: frames are prepared for them, their output becomes alpha."""
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - its usual name
+import torch.nn.functional as F
 from torch import Tensor
 
 from vmatte_pl.errors import ConfigError
@@ -82,6 +83,11 @@ class ForeignNetwork(MattingNetwork):
         memories = state or [{} for _ in videos]
         followed = [self._follow(*group) for group in zip(videos, memories, strict=True)]
         return torch.cat([alpha for alpha, _ in followed]), [memory for _, memory in followed]
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of the file."""
+        with Path(self.source).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
 
     def run(self, image: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
         """Run the file's network as it is.

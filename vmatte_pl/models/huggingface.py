@@ -41,9 +41,7 @@ class TransformersNetwork(MattingNetwork):
             )
         self.network = getattr(transformers, architecture).from_pretrained(name)
 
-    def forward(
-        self, frames: Tensor, state: State = None, trimap: Tensor | None = None
-    ) -> tuple[Tensor, State]:
+    def forward(self, frames: Tensor, state: State = None, trimap: Tensor | None = None) -> tuple[Tensor, State]:
         """Return the frames' alpha; the state stays None."""
         if trimap is None:
             raise ConfigError(

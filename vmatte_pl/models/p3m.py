@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Self
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - its usual name
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models import resnet34
 
