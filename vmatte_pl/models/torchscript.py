@@ -69,7 +69,7 @@ def _loaded(path: str) -> Any:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "`torch.jit.load` is deprecated")  # its files live on
         try:
-            return torch.jit.load(path, map_location="cpu").eval()  # type: ignore[no-untyped-call]  # has no types
+            return torch.jit.load(path, map_location="cpu").eval()
         except RuntimeError as error:
             raise ConfigError(
                 expected="a TorchScript file",
