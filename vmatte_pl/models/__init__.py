@@ -5,7 +5,26 @@ from vmatte_pl.models.base import Frozen, MattingNetwork
 from vmatte_pl.models.boosted import Boosted
 from vmatte_pl.models.fba import FBA
 from vmatte_pl.models.fbaunetpp import FBAUNetPP
+from vmatte_pl.models.huggingface import TransformersNetwork
+from vmatte_pl.models.onnx import OnnxNetwork
+from vmatte_pl.models.p3m import P3M
+from vmatte_pl.models.rvm import RVM
 from vmatte_pl.models.tiny import TinyMatte
+from vmatte_pl.models.torchscript import TorchScriptNetwork
 from vmatte_pl.models.vmformer import VMFormer
 
-__all__ = ["FBA", "Adapter", "Boosted", "FBAUNetPP", "Frozen", "MattingNetwork", "TinyMatte", "VMFormer"]
+__all__ = [
+    "FBA",
+    "P3M",
+    "RVM",
+    "Adapter",
+    "Boosted",
+    "FBAUNetPP",
+    "Frozen",
+    "MattingNetwork",
+    "OnnxNetwork",
+    "TinyMatte",
+    "TorchScriptNetwork",
+    "TransformersNetwork",
+    "VMFormer",
+]
