@@ -74,7 +74,7 @@ class OnnxNetwork(ForeignNetwork):
             image = (image * 255).round()
         if self.wiring.channels_last:
             image = image.movedim(1, -1)
-        return image.detach().cpu().contiguous().numpy().astype(dtype, copy=False)
+        return image.detach().float().cpu().contiguous().numpy().astype(dtype, copy=False)
 
     def _alpha_of(self, output: NDArray[np.generic]) -> Tensor:
         alpha = torch.from_numpy(output.astype(np.float32, copy=False))
