@@ -1,10 +1,10 @@
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
-from tests.models.filled import filled, frames
+from tests.models.filled import frames
+from tests.models.vitmatte import tiny_vitmatte
 from vmatte_pl.errors import ConfigError
 from vmatte_pl.models.base import Frozen
 from vmatte_pl.models.huggingface import TransformersNetwork
@@ -13,25 +13,7 @@ from vmatte_pl.models.huggingface import TransformersNetwork
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny ViTMatte, saved as users find it."""
-    transformers: Any = pytest.importorskip("transformers", reason="needs vmatte[transformers]")
-    backbone = transformers.VitDetConfig(
-        hidden_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        image_size=64,
-        patch_size=16,
-        num_channels=4,
-        out_features=["stage1"],
-    )
-    config = transformers.VitMatteConfig(
-        backbone_config=backbone,
-        hidden_size=16,
-        convstream_hidden_sizes=[8, 8, 8],
-        fusion_hidden_sizes=[16, 8, 8, 8],
-    )
-    path = tmp_path_factory.mktemp("vitmatte")
-    filled(transformers.VitMatteForImageMatting(config)).save_pretrained(path)
-    return path
+    return tiny_vitmatte(tmp_path_factory.mktemp("vitmatte"))
 
 
 @torch.no_grad()

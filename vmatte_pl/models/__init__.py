@@ -12,6 +12,7 @@ from vmatte_pl.models.rvm import RVM
 from vmatte_pl.models.tiny import TinyMatte
 from vmatte_pl.models.torchscript import TorchScriptNetwork
 from vmatte_pl.models.vmformer import VMFormer
+from vmatte_pl.models.withtrimap import WithTrimap
 
 __all__ = [
     "FBA",
@@ -27,4 +28,5 @@ __all__ = [
     "TorchScriptNetwork",
     "TransformersNetwork",
     "VMFormer",
+    "WithTrimap",
 ]

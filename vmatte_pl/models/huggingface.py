@@ -48,7 +48,7 @@ class TransformersNetwork(MattingNetwork):
                 expected="a trimap for every frame",
                 found="none",
                 where=self.source,
-                remedy="pass trimap=..., or take a network without one, such as RVM",
+                remedy="pass trimap=..., or have WithTrimap draw it around what another network finds",
             )
         h, w = frames.shape[-2:]
         alphas = []
