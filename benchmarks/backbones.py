@@ -1,22 +1,22 @@
 """Milliseconds a frame and peak memory of every backbone, on this machine's processor.
 
-    python benchmarks/backbones.py --rvm-onnx rvm_mobilenetv3_fp32.onnx --clip footage/0000
+    python -m benchmarks.backbones --rvm-onnx rvm_mobilenetv3_fp32.onnx --clip footage/0000 --save
 
 Every way to run a network has its own process, so that its peak memory is its own too; they take turns, so
 that a machine that slows down slows all of them. Without ``--rvm-onnx`` weights are random: as fast, but the
-differences between alphas then say nothing.
+differences between alphas then say nothing. ``--save`` keeps the times for ``vmatte backbones``. ``--ways``
+with compile takes minutes longer, for the compiler.
 """
 
 import argparse
-import resource
-import statistics
-import time
+import json
+import os
+import platform
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -25,18 +25,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vmatte_pl.memory import keep_freed_memory
+from benchmarks.turns import Measurement, Run, measured
+from vmatte_pl.commands import backbones as command
 from vmatte_pl.models import FBA, P3M, RVM, FBAUNetPP, MattingNetwork, OnnxNetwork, TinyMatte, VMFormer
 from vmatte_pl.models.base import State
 
-Run = Callable[[Tensor], Iterator[Tensor]]
-"""Takes a video, gives the alphas of one chunk after the other."""
+SAVED = Path(command.__file__).with_name(command.MEASURED)
 
 WAYS = ("eager", "channels-last", "bf16", "compile")
 """Each includes channels-last from the second on; compile is in float32."""
 
 
-class WithTrimap(MattingNetwork):
+class DrawnTrimap(MattingNetwork):
     """A network that needs a trimap, with the same one for every frame: the middle third is unknown."""
 
     def __init__(self, network: MattingNetwork) -> None:
@@ -110,10 +110,10 @@ def cases(networks: list[str], ways: list[str], rvm_onnx: str | None) -> list[Ca
         "RVM": (partial(RVM, rvm_onnx, downsample_ratio=1.0), 1),
         # What the published ONNX file computes: it refines at every size.
         "RVM, refined": (partial(RVM, rvm_onnx, downsample_ratio=1.0, refine=True), 1),
-        "P3M": (P3M, 1),
+        "P3M-Net": (P3M, 1),
         "FBA": (partial(_with_trimap, FBA), 1),
-        "FBAUNetPP": (FBAUNetPP, 1),
-        "VMFormer, clips of 5": (partial(VMFormer, clip_length=5), 5),
+        "FBAUNet++": (FBAUNetPP, 1),
+        "VMFormer": (partial(VMFormer, clip_length=5), 5),
     }
     chosen: list[Case | DirectLoop] = [
         Case(name, way, build, chunk)
@@ -128,51 +128,35 @@ def cases(networks: list[str], ways: list[str], rvm_onnx: str | None) -> list[Ca
 
 
 def _with_trimap(network: Callable[[], MattingNetwork]) -> MattingNetwork:
-    return WithTrimap(network())
+    return DrawnTrimap(network())
 
 
-def _work(connection: Connection, case: Case | DirectLoop, video: Tensor, threads: int, keep: bool) -> None:
-    torch.set_num_threads(threads)
-    torch.manual_seed(0)
-    if keep:
-        keep_freed_memory()
-    before_it = _peak()
-    run = case.run()
-    connection.send(torch.cat(list(run(video)), 1))  # also warms up
-    while connection.recv():
-        times, before = [], time.perf_counter()
-        for alpha in run(video):
-            now = time.perf_counter()
-            times.append((now - before) / alpha.shape[1])
-            before = now
-        connection.send(times)
-    connection.send(_peak() - before_it)
+def table(measurements: list[Measurement]) -> Iterator[str]:
+    """Write a table in Markdown; alphas are compared with those of a network's first case."""
+    yield "| network | way | ms/frame, median | fastest | peak MiB | alpha: mean difference | 99 % | largest |"
+    yield "|---|---|---|---|---|---|---|---|"
+    exact: dict[str, Tensor] = {}
+    for m in measurements:
+        difference = (m.alpha - exact.setdefault(m.case.network, m.alpha)).abs().flatten()
+        most = np.quantile(difference.numpy(), 0.99)
+        yield (
+            f"| {m.case.network} | {m.case.way} | {m.milliseconds:.1f} | {min(m.seconds) * 1e3:.1f} | {m.peak:.0f} "
+            f"| {difference.mean():.1e} | {most:.1e} | {difference.max():.1e} |"
+        )
 
 
-def _peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def measured(
-    chosen: list[Case | DirectLoop], video: Tensor, rounds: int, **settings: Any
-) -> Iterator[tuple[Case | DirectLoop, list[float], float, Tensor]]:
-    """Run all cases in turns: each one's seconds a frame, peak memory beyond Python's own in MiB, and alphas."""
-    context = get_context("spawn")
-    workers, alphas = [], []
-    for case in chosen:
-        ours, theirs = context.Pipe()
-        context.Process(target=_work, args=(theirs, case, video), kwargs=settings, daemon=True).start()
-        theirs.close()
-        alphas.append(ours.recv())
-        workers.append(ours)
-    times: list[list[float]] = [[] for _ in chosen]
-    for _ in range(rounds):
-        for seconds, worker in zip(times, workers, strict=True):
-            worker.send(True)
-            seconds += worker.recv()
-    for case, worker, seconds, alpha in zip(chosen, workers, times, alphas, strict=True):
-        worker.send(False)
-        yield case, seconds, worker.recv(), alpha
+def save(measurements: list[Measurement], path: Path, **facts: Any) -> None:
+    """Write the times and the numbers of parameters by name."""
+    known = {backbone.name for backbone in command.BACKBONES}
+    networks: dict[str, Any] = {}
+    for m in measurements:
+        if m.case.network not in known or isinstance(m.case, DirectLoop):
+            continue
+        if m.case.network not in networks:
+            parameters = sum(parameter.numel() for parameter in m.case.build().parameters())
+            networks[m.case.network] = {"parameters": parameters, "ms": {}}
+        networks[m.case.network]["ms"][m.case.way] = round(m.milliseconds, 1)
+    path.write_text(json.dumps({**facts, "backbones": networks}, indent=2) + "\n")
 
 
 def footage(clip: Path | None, count: int, height: int, width: int) -> Tensor:
@@ -189,28 +173,41 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--networks", nargs="*", default=[], help="the names in the table (default: all)")
     parser.add_argument("--ways", nargs="*", default=list(WAYS[:3]), choices=WAYS)
-    parser.add_argument("--rvm-onnx", help="path of RVM's published ONNX file")
+    parser.add_argument("--rvm-onnx", default=os.environ.get("VMATTE_RVM_ONNX"), help="RVM's published ONNX file")
     parser.add_argument("--clip", type=Path, help="a folder of images")
     parser.add_argument("--size", nargs=2, type=int, default=[288, 512], metavar=("HEIGHT", "WIDTH"))
     parser.add_argument("--frames", type=int, default=5)
-    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--minutes", type=float, default=2, help="of measuring, after the start")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--keep-memory", action="store_true", help="do not give freed memory back to the system")
+    parser.add_argument(
+        "--give-back", action="store_true", help="give freed memory back to the system, as C libraries do"
+    )
+    parser.add_argument("--save", action="store_true", help=f"write {SAVED.name} for the command vmatte backbones")
     arguments = parser.parse_args()
+    if arguments.save and arguments.networks:
+        parser.error("--save keeps the times of all networks: leave --networks out")
 
     video = footage(arguments.clip, arguments.frames, *arguments.size)
     chosen = cases(arguments.networks, arguments.ways, arguments.rvm_onnx)
-    print("| network | way | ms/frame, median | fastest | peak MiB | alpha: mean difference | largest |")
-    print("|---|---|---|---|---|---|---|")
-    exact: dict[str, Tensor] = {}
-    for case, times, peak, alpha in measured(
-        chosen, video, arguments.rounds, threads=arguments.threads, keep=arguments.keep_memory
-    ):
-        difference = (alpha - exact.setdefault(case.network, alpha)).abs()
-        print(
-            f"| {case.network} | {case.way} | {statistics.median(times) * 1e3:.1f} | {min(times) * 1e3:.1f} "
-            f"| {peak:.0f} | {difference.mean():.1e} | {difference.max():.1e} |"
-        )
+    settings = {"threads": arguments.threads, "keep": not arguments.give_back}
+    measurements = list(measured(chosen, video, arguments.minutes, **settings))
+    facts = {
+        "machine": processor(),
+        "threads": arguments.threads,
+        "torch": torch.__version__,
+        "date": date.today().isoformat(),
+        "size": arguments.size,
+    }
+    print(*(f"{what}: {value}" for what, value in facts.items()), "", *table(measurements), sep="\n")
+    if arguments.save:
+        save(measurements, SAVED, **facts)
+
+
+def processor() -> str:
+    """Name the processor as its maker does, if the system tells."""
+    info = Path("/proc/cpuinfo")
+    names = [line.partition(": ")[2] for line in info.read_text().splitlines() if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The command line: ``vmatte fit | validate | test | predict``."""
+"""The command line: ``vmatte fit | validate | test | predict``, and the commands of ``vmatte_pl.commands``."""
 
 import logging
 import os
@@ -15,9 +15,11 @@ from pytorch_lightning.utilities import rank_zero_info
 # imported so that --model and --data find the classes by their bare names
 from vmatte_pl import models, tasks  # noqa: F401
 from vmatte_pl.callbacks import SaveConfig
+from vmatte_pl.commands import backbones
 from vmatte_pl.data import datamodule  # noqa: F401
 from vmatte_pl.errors import VmatteError
 from vmatte_pl.hardware import fastest_precision
+from vmatte_pl.memory import keep_freed_memory
 from vmatte_pl.runs import config_text, find_config, newest_checkpoint
 from vmatte_pl.tasks.base import MattingTask
 
@@ -28,10 +30,16 @@ USAGE = """Boost a frozen video matting network with small adapters.
   vmatte predict                   write that network's alphas of the test clips
   vmatte validate                  score it on the validation clips
 
+  vmatte backbones                 the networks that can be boosted: licence, weights, size, speed
+  vmatte test --config base.yaml --model.backbone backbones/rvm.yaml    score one by itself
+
   vmatte COMMAND --help            every setting; any can follow as a flag, and flags win over the config
   vmatte COMMAND --print_config    the config as it would be used
   --debug                          show the traceback of an error
 """
+
+COMMANDS = {"backbones": backbones.main}
+"""What is neither training nor testing, by its first word."""
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -45,9 +53,13 @@ def main(args: Sequence[str] | None = None) -> int:
         print(USAGE, end="")  # noqa: T201 - what the user asked for
         return 0
     debug = "--debug" in words
+    words = [w for w in words if w != "--debug"]
     _quiet()
     try:
-        VmatteCLI(_complete([w for w in words if w != "--debug"]))
+        if words and words[0] in COMMANDS:
+            return COMMANDS[words[0]](words[1:])
+        keep_freed_memory()
+        VmatteCLI(_complete(words))
     except Exception as error:
         mendable = _mendable(error)
         if debug or mendable is None:
@@ -84,12 +96,13 @@ class VmatteCLI(LightningCLI):
 
     def before_instantiate_classes(self) -> None:
         """Keep the curves of a fit apart: what tests it must not write into its metrics.csv."""
-        trainer = self.config[self.config.subcommand].trainer
+        settings = self.config[self.config.subcommand]
         if self.config.subcommand != "fit":
             # what says so means a fit that is resumed elsewhere
             warnings.filterwarnings("ignore", "The dirpath has changed")
-            if isinstance(trainer.logger, list):
-                trainer.logger = [x for x in trainer.logger if not x.class_path.endswith("CSVLogger")]
+            if isinstance(settings.trainer.logger, list) and settings.ckpt_path is not None:
+                loggers = settings.trainer.logger
+                settings.trainer.logger = [x for x in loggers if not x.class_path.endswith("CSVLogger")]
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Choose the precision that is fastest here, if the config leaves it open."""
@@ -140,12 +153,15 @@ def _complete(args: list[str]) -> list[str]:
 
 
 def _find_configs(args: list[str]) -> list[str]:
+    """Look up configs, and parts of them such as ``--model.base backbones/rvm.yaml``, by their names."""
     found = list(args)
     for i, word in enumerate(args):
-        if word.startswith("--config="):
-            found[i] = f"--config={find_config(word.removeprefix('--config='))}"
-        elif word in ("-c", "--config") and i + 1 < len(args):
-            found[i + 1] = str(find_config(args[i + 1]))
+        flag, equals, value = word.partition("=")
+        if not equals:
+            flag, value = args[i - 1] if i else "", word
+        if flag in ("-c", "--config") or (flag.startswith("--model.") and value.endswith(".yaml")):
+            path = str(find_config(value))
+            found[i] = f"{flag}={path}" if equals else path
     return found
 
 
