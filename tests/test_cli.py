@@ -157,7 +157,7 @@ def test_help_says_how_to_begin(capsys: pytest.CaptureFixture[str]) -> None:
         (["--data.window", "100"], "expected .*100.*; "),
         (["--data.window", "1"], r"more than 1 frames.* found 1 in data\.window; set --data\.window 3"),
         (["--model.adapter.encoder", "resnet19"], r"found Unet, resnet19.* in adapter; see smp"),
-        (["--config", "nothing.yaml"], r"found none in nothing\.yaml; choose one of bwa\.yaml"),
+        (["--config", "nothing.yaml"], r"found none in nothing\.yaml; choose one of base\.yaml, bwa\.yaml"),
     ],
 )
 def test_a_mistake_is_one_line_that_says_what_to_do(
@@ -195,3 +195,18 @@ def test_debug_shows_the_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(tmp_path)
     with pytest.raises(Exception, match="train one with"):
         main(["test", "--debug"])
+
+
+def test_a_bare_backbone_is_scored_in_a_run_of_its_own(
+    footage: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    flags = ["--data.root", str(footage[0]), "--data.backgrounds", str(footage[1]), "--data.workers", "0"]
+    files_only = ["--trainer.logger", "CSVLogger", "--trainer.logger.save_dir", "runs", "--trainer.logger.name", "base"]
+    flags += [*files_only, "--trainer.enable_progress_bar", "false", "--trainer.accelerator", "cpu"]
+    assert main(["test", "--config", "base.yaml", "--model.backbone", "backbones/tiny.yaml", *flags]) == 0
+    assert re.search(r"metric +unit +score\n", capsys.readouterr().out)
+    results = json.loads((tmp_path / "runs/base/version_0/results.json").read_text())
+    assert results["boosted"].keys() == {"mad", "mse", "sad", "grad", "conn", "dtssd"}
+    assert results["run"]["config"]["model"]["init_args"]["backbone"]["class_path"].endswith("TinyMatte")
+    assert "base" not in results

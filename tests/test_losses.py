@@ -30,7 +30,9 @@ def test_cross_entropy_takes_up_a_doubt_where_a_distance_keeps_to_what_is_mostly
     """Of alphas that nothing tells apart, 4 in 10 are 0: the distance settles on 1, cross-entropy on 0.6."""
     true = (torch.arange(10) < 6).float().view(1, 1, 1, 1, 10)
     tries = [k / 10 for k in range(11)]
-    least = {loss: min(tries, key=lambda a: float(loss(torch.full_like(true, a), true))) for loss in (l1, cross_entropy)}
+    least = {
+        loss: min(tries, key=lambda a: float(loss(torch.full_like(true, a), true))) for loss in (l1, cross_entropy)
+    }
     assert least == {l1: 1.0, cross_entropy: 0.6}
 
 

@@ -1,4 +1,4 @@
-"""The command line: ``vmatte fit | validate | test | predict | evaluate``."""
+"""The command line: ``vmatte fit | validate | test | predict``, and the commands of ``vmatte_pl.commands``."""
 
 import logging
 import os
@@ -15,10 +15,11 @@ from pytorch_lightning.utilities import rank_zero_info
 # imported so that --model and --data find the classes by their bare names
 from vmatte_pl import models, tasks  # noqa: F401
 from vmatte_pl.callbacks import SaveConfig
-from vmatte_pl.commands import evaluate
+from vmatte_pl.commands import backbones, evaluate
 from vmatte_pl.data import datamodule  # noqa: F401
 from vmatte_pl.errors import VmatteError
 from vmatte_pl.hardware import fastest_precision
+from vmatte_pl.memory import keep_freed_memory
 from vmatte_pl.runs import config_text, find_config, newest_checkpoint
 from vmatte_pl.tasks import fit_stages
 from vmatte_pl.tasks.base import MattingTask
@@ -31,13 +32,14 @@ USAGE = """Boost a frozen video matting network with small adapters.
   vmatte validate                  score it on the validation clips
   vmatte evaluate --pred DIR --true DIR
                                    score the saved mattes of any model
+  vmatte backbones                 list the networks that can be boosted, and how to score one by itself
 
   vmatte COMMAND --help            every setting; any can follow as a flag, and flags win over the config
   vmatte COMMAND --print_config    the config as it would be used
   --debug                          show the traceback of an error
 """
 
-COMMANDS = {"evaluate": evaluate.main}
+COMMANDS = {"backbones": backbones.main, "evaluate": evaluate.main}
 """What needs no Trainer, by name: takes the words after it, returns the exit status."""
 
 
@@ -57,6 +59,7 @@ def main(args: Sequence[str] | None = None) -> int:
     try:
         if words[0] in COMMANDS:
             return COMMANDS[words[0]](words[1:])
+        keep_freed_memory()
         VmatteCLI(_complete(words))
     except Exception as error:
         mendable = _mendable(error)
@@ -94,12 +97,13 @@ class VmatteCLI(LightningCLI):
 
     def before_instantiate_classes(self) -> None:
         """Keep the curves of a fit apart: what tests it must not write into its metrics.csv."""
-        trainer = self.config[self.config.subcommand].trainer
+        settings = self.config[self.config.subcommand]
         if self.config.subcommand != "fit":
             # what says so means a fit that is resumed elsewhere
             warnings.filterwarnings("ignore", "The dirpath has changed")
-            if isinstance(trainer.logger, list):
-                trainer.logger = [x for x in trainer.logger if not x.class_path.endswith("CSVLogger")]
+            if isinstance(settings.trainer.logger, list) and settings.ckpt_path is not None:
+                loggers = settings.trainer.logger
+                settings.trainer.logger = [x for x in loggers if not x.class_path.endswith("CSVLogger")]
 
     def fit(self, model: MattingTask, **options: Any) -> None:
         """Fit all stages of a task, where Lightning would fit once."""
@@ -154,12 +158,15 @@ def _complete(args: list[str]) -> list[str]:
 
 
 def _find_configs(args: list[str]) -> list[str]:
+    """Look up configs, and parts of them such as ``--model.base backbones/rvm.yaml``, by their names."""
     found = list(args)
     for i, word in enumerate(args):
-        if word.startswith("--config="):
-            found[i] = f"--config={find_config(word.removeprefix('--config='))}"
-        elif word in ("-c", "--config") and i + 1 < len(args):
-            found[i + 1] = str(find_config(args[i + 1]))
+        flag, equals, value = word.partition("=")
+        if not equals:
+            flag, value = args[i - 1] if i else "", word
+        if flag in ("-c", "--config") or (flag.startswith("--model.") and value.endswith(".yaml")):
+            path = str(find_config(value))
+            found[i] = f"{flag}={path}" if equals else path
     return found
 
 

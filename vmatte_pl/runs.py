@@ -29,12 +29,13 @@ def find_config(name: str) -> Path:
         path = folder / name
         if path.is_file():
             return path
-    shipped = sorted(str(p.relative_to(f)) for f in folders[1:] for p in f.glob("**/*.yaml"))
+    shipped = {p.relative_to(folder) for folder in folders[1:] for p in folder.glob("**/*.yaml")}
+    whole = sorted(str(p) for p in shipped if len(p.parts) == 1)  # in folders below lie parts of configs
     raise ConfigError(
         expected="a config file, or the name of one that comes with vmatte",
         found="none",
         where=name,
-        remedy=f"choose one of {', '.join(dict.fromkeys(shipped))}",
+        remedy=f"choose one of {', '.join(whole)}",
     )
 
 

@@ -64,9 +64,18 @@ def test_a_checkpoint_carries_its_configuration() -> None:
     assert read_config(Path("elsewhere"), path) == carried
 
 
-def test_testing_writes_no_configuration(tmp_path: Path) -> None:
-    command("test")
-    assert list(tmp_path.rglob("config.yaml")) == []
+@pytest.mark.filterwarnings("ignore:The dirpath has changed")  # the test has a logger, and so a folder, of its own
+def test_testing_a_checkpoint_writes_no_configuration(tmp_path: Path) -> None:
+    (path,) = fit("--model.alone=true").glob("checkpoints/*.ckpt")
+    wandb.finish()
+    before = {config: config.read_text() for config in tmp_path.rglob("config.yaml")}
+    command("test", f"--ckpt_path={path}")
+    assert {config: config.read_text() for config in tmp_path.rglob("config.yaml")} == before
+
+
+def test_testing_without_a_checkpoint_is_a_run_of_its_own() -> None:
+    command("test", "--model.alone=true")
+    assert read_config(Path("runs/toy/version_0"))["model"] == {"alone": True}
 
 
 @pytest.mark.parametrize("checkpoint", [None, Path("missing.ckpt")])

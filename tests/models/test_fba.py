@@ -138,7 +138,7 @@ def test_a_frozen_one_takes_its_trimap_too(network: FBA) -> None:
 
 
 def test_without_a_trimap_it_says_what_to_do(network: FBA) -> None:
-    with pytest.raises(ConfigError, match="FBAUNetPP"):
+    with pytest.raises(ConfigError, match=r"a trimap for every frame.*WithTrimap"):
         network(frames(1, 1, 8, 8))
 
 

@@ -14,12 +14,12 @@ CONFIG_KEY = "config"
 
 
 class SaveConfig(SaveConfigCallback):
-    """Keep the configuration of a training run.
+    """Keep the configuration of a run.
 
     Lightning's own callback writes to the first logger's ``save_dir`` and refuses a second run there. This
-    one writes to the run's own folder, over what may be there, and for training only. It also sends the
-    configuration to every logger and puts it into every checkpoint, so that one can be tested without its
-    folder.
+    one writes to the run's own folder, over what may be there; what only tests a checkpoint writes nothing.
+    It also sends the configuration to every logger and puts it into every checkpoint, so that one can be
+    tested without its folder.
 
     Args:
         parser: The parser of the subcommand.
@@ -43,8 +43,8 @@ class SaveConfig(SaveConfigCallback):
         self._folder = Path()
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Save once, at the start of training."""
-        if stage == "fit":
+        """Save once, at the start of a run."""
+        if stage == "fit" or self.config.get("ckpt_path") is None:
             # asked on every rank, because log_dir is a broadcast; save_config runs on rank zero only
             self._folder = Path(trainer.log_dir or trainer.default_root_dir)
             super().setup(trainer, pl_module, stage)

@@ -6,11 +6,19 @@ from vmatte_pl.models.boosted import Boosted
 from vmatte_pl.models.ensemble import Ensemble, Head, Members
 from vmatte_pl.models.fba import FBA
 from vmatte_pl.models.fbaunetpp import FBAUNetPP
+from vmatte_pl.models.huggingface import TransformersNetwork
+from vmatte_pl.models.onnx import OnnxNetwork
+from vmatte_pl.models.p3m import P3M
+from vmatte_pl.models.rvm import RVM
 from vmatte_pl.models.tiny import TinyMatte
+from vmatte_pl.models.torchscript import TorchScriptNetwork
 from vmatte_pl.models.vmformer import VMFormer
+from vmatte_pl.models.withtrimap import WithTrimap
 
 __all__ = [
     "FBA",
+    "P3M",
+    "RVM",
     "Adapter",
     "Boosted",
     "Ensemble",
@@ -19,6 +27,10 @@ __all__ = [
     "Head",
     "MattingNetwork",
     "Members",
+    "OnnxNetwork",
     "TinyMatte",
+    "TorchScriptNetwork",
+    "TransformersNetwork",
     "VMFormer",
+    "WithTrimap",
 ]

@@ -67,7 +67,7 @@ class FBA(MattingNetwork):
                 expected="a trimap for every frame",
                 found="none",
                 where="FBA",
-                remedy="pass trimap=..., or take FBAUNetPP, which makes its own",
+                remedy="pass trimap=..., or have WithTrimap draw it around what another network finds",
             )
         alpha, _, _ = self.layers(frames, trimap)
         return alpha, None
