@@ -164,3 +164,15 @@ def test_the_cache_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch
     assert default_cache() == tmp_path / "xdg/vmatte"
     monkeypatch.setenv("VMATTE_CACHE", str(tmp_path / "own"))
     assert default_cache() == tmp_path / "own"
+
+
+def test_dummies_stand_in_places_that_are_otherwise_the_same() -> None:
+    empty = Recipe(TINY.width, TINY.height, TINY.frames, TINY.clips, TINY.grounds, dummies=False)
+    changed = []
+    for index in range(6):
+        with_dummies, without = (render_background("train", index, r).astype(int) for r in (TINY, empty))
+        assert with_dummies.shape == without.shape
+        changed.append(np.abs(with_dummies - without).max(-1) > 16 + 8)  # more than grain
+    shares = [float(change.mean()) for change in changed]
+    assert 0.02 < np.mean(shares) < 0.5
+    assert empty.name != TINY.name

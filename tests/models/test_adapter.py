@@ -94,3 +94,27 @@ def test_options_reach_the_architecture_and_unknown_ones_are_named() -> None:
 def test_a_negative_window_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"found -1 in adapter\.window"):
         Adapter(window=-1)
+
+
+def test_at_half_the_size_it_gives_an_alpha_of_the_frames_size() -> None:
+    adapter = Adapter(window=1, scale=0.5, residual=False).eval()
+    frames, alpha = torch.rand(1, 3, 3, 51, 70), torch.rand(1, 2, 1, 51, 70)
+    with torch.no_grad():
+        smooth = adapter(frames, alpha)
+    assert smooth.shape == alpha.shape
+    assert smooth.diff(dim=-1).abs().max() < Adapter(window=1, residual=False).eval()(frames, alpha).diff().abs().max()
+
+
+@pytest.mark.parametrize("scale", [0.0, 2.0])
+def test_an_impossible_scale_is_named(scale: float) -> None:
+    with pytest.raises(ConfigError, match=f"found {scale} in adapter.scale"):
+        Adapter(scale=scale)
+
+
+def test_of_frames_that_stand_still_only_the_current_one_is_seen() -> None:
+    adapter = Adapter(window=2)
+    seen: list[torch.Tensor] = []
+    adapter.network.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    adapter.eval()(torch.rand(1, 1, 3, 32, 32).expand(-1, 3, -1, -1, -1), torch.rand(1, 1, 1, 32, 32))
+    assert seen[0][:, :3].abs().min() > 0
+    assert seen[0][:, 3:9].eq(0).all()

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tasks.test_bwa import base, data, trainer
+from tests.tasks.toys import base, data, trainer
 from vmatte_pl.errors import ConfigError
 from vmatte_pl.tasks import Bare, Pretrain
 

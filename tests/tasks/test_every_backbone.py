@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from tests.models.filled import filled
 from tests.models.graphs import grey, recurrent
 from tests.models.vitmatte import tiny_vitmatte
-from tests.tasks.test_bwa import adapter, data
+from tests.tasks.toys import adapter, data
 from vmatte_pl.models import (
     FBA,
     P3M,
@@ -64,7 +64,7 @@ BACKBONES: dict[str, Callable[[Path], MattingNetwork]] = {
 @pytest.mark.parametrize("name", BACKBONES)
 def test_an_adapter_trains_on(name: str, precision: str, footage: tuple[Path, Path], tmp_path: Path) -> None:
     torch.manual_seed(0)
-    task = BwA(BACKBONES[name](tmp_path), adapter())
+    task = BwA(BACKBONES[name](tmp_path), [adapter()])
     before = {key: value.clone() for key, value in task.state_dict().items()}
     sha256 = task.network.base.fingerprint()
     trainer = Trainer(
