@@ -5,6 +5,7 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,15 @@ USAGE = """Boost a frozen video matting network with small adapters.
   vmatte test                      score the newest run's best checkpoint and write its report
   vmatte predict                   write that network's alphas of the test clips
   vmatte validate                  score it on the validation clips
+  vmatte check FOLDER              tell what footage a folder holds, and what is wrong with it
 
   vmatte COMMAND --help            every setting; any can follow as a flag, and flags win over the config
   vmatte COMMAND --print_config    the config as it would be used
   --debug                          show the traceback of an error
 """
+
+COMMANDS = {"check"}
+"""Commands that train and test nothing, each a module of ``vmatte_pl.commands`` with a ``main``."""
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -45,9 +50,13 @@ def main(args: Sequence[str] | None = None) -> int:
         print(USAGE, end="")  # noqa: T201 - what the user asked for
         return 0
     debug = "--debug" in words
+    words = [w for w in words if w != "--debug"]
     _quiet()
     try:
-        VmatteCLI(_complete([w for w in words if w != "--debug"]))
+        if words and words[0] in COMMANDS:
+            command = import_module(f"vmatte_pl.commands.{words[0]}")
+            return int(command.main(words[1:]))
+        VmatteCLI(_complete(words))
     except Exception as error:
         mendable = _mendable(error)
         if debug or mendable is None:

@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from vmatte_pl.data.backgrounds import find_backgrounds
 from vmatte_pl.data.compose import background_frames, clip_rng, compose, ping_pong
-from vmatte_pl.data.layouts import find_backgrounds
 
 
 def test_compose_is_the_over_operator() -> None:

@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
+from tests.footage import write_composites
 from vmatte_pl.data.datamodule import MattingData
 from vmatte_pl.data.loading import ClipSampler, EpochSampler
 from vmatte_pl.data.windows import chunks
@@ -83,6 +84,42 @@ def test_ranks_train_on_equally_many_and_on_all_samples(ranks: int) -> None:
     assert {ticket for shard in shards for ticket in shard} == {(0, index) for index in range(7)}
 
 
+def test_composed_clips_need_backgrounds_only_to_get_new_ones(footage: tuple[Path, Path], tmp_path: Path) -> None:
+    root = write_composites(tmp_path / "composed")
+    data = data_of((root, tmp_path / "nowhere"))
+    data.setup("test")
+    batches = [data.on_after_batch_transfer(batch, 0) for batch in data.test_dataloader()]
+    assert "bgr" not in batches[0]
+    again = data_of((root, footage[1]), recompose=True)
+    again.setup("test")
+    new = [again.on_after_batch_transfer(batch, 0) for batch in again.test_dataloader()]
+    assert all(torch.equal(one["pha"], other["pha"]) for one, other in zip(batches, new, strict=True))
+    assert not torch.equal(batches[0]["com"], new[0]["com"])
+
+
+def test_faulty_footage_is_refused_or_left_out(
+    footage: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("VMATTE_CACHE", str(tmp_path / "cache"))
+    root = Path(shutil.copytree(footage[0], tmp_path / "broken"))
+    (root / "train/pha/0000/00001.png").unlink()
+    broken = root / "train/fgr/0001/00003.png"
+    broken.write_bytes(broken.read_bytes()[:200])
+    with pytest.raises(DataError, match=r"1 without their partner.* pass --data\.on_fault skip"):
+        data_of((root, footage[1])).setup("fit")
+    data = data_of((root, footage[1]), on_fault="skip", window=3)
+    data.setup("fit")
+    assert [(clip.name, clip.fgr.ids) for clip in data.training.clips] == [
+        ("0000_00002", [2, 3, 4, 5]),
+        ("0001", [0, 1, 2]),
+        ("0001_00004", [4, 5, 6, 7]),
+    ]
+    for index in range(len(data.training)):
+        data.training[index]
+    assert "Left out, unreadable frame: 1 frame(s) in 1 place(s), the first in " in caplog.text
+    assert "Left out, clip shorter than a window: 1 frame(s)" in caplog.text
+
+
 @pytest.mark.parametrize("workers", [0, 1])
 def test_an_unreadable_frame_is_one_line_from_any_worker(
     footage: tuple[Path, Path], tmp_path: Path, workers: int
@@ -103,7 +140,7 @@ def test_demo_footage_is_made_when_asked_for(footage: tuple[Path, Path], monkeyp
     data = MattingData(window=3, size=(32, 40), workers=0)
     data.prepare_data()
     data.setup("fit")
-    assert {clip.fgr.folder.parents[2] for clip in data.training.clips} == {footage[0]}
+    assert {clip.fgr.home.parents[2] for clip in data.training.clips} == {footage[0]}
 
 
 class Witness(pl.LightningModule):

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 import torch
 
-from tests.footage import write_footage, write_image
+from tests.footage import write_composites, write_footage, write_image
+from vmatte_pl.data.backgrounds import find_backgrounds
 from vmatte_pl.data.compose import compose
 from vmatte_pl.data.dataset import Sample, TrainWindows, WholeClips, to_clip_batch
-from vmatte_pl.data.layouts import find_backgrounds, find_clips
+from vmatte_pl.data.layouts import find_clips
 from vmatte_pl.errors import DataError
 
 
@@ -111,3 +112,28 @@ def test_a_frame_that_changes_size_is_named(tmp_path: Path, footage: tuple[Path,
 def test_datasets_travel_to_workers(footage: tuple[Path, Path]) -> None:
     dataset = windows_of(footage)
     assert same(pickle.loads(pickle.dumps(dataset))[3], dataset[3])  # noqa: S301 - our own bytes
+
+
+def test_composed_clips_are_taken_as_they_come(tmp_path: Path) -> None:
+    clips = find_clips(write_composites(tmp_path), "test")
+    com = clips[0].com
+    assert com is not None
+    batch = to_clip_batch(WholeClips(clips, [], chunk=3)[0])
+    stored = torch.from_numpy(np.stack([com.rgb(t) for t in range(3)])).movedim(-1, -3).float() / 255
+    assert torch.equal(batch["com"][0], stored)
+    assert "bgr" not in batch
+    shrunk = to_clip_batch(WholeClips(clips, [], chunk=3, size=(24, 32))[0])
+    assert {key: tuple(shrunk[key].shape) for key in ("com", "pha", "fgr")} == {
+        "com": (1, 3, 3, 24, 32),
+        "pha": (1, 3, 1, 24, 32),
+        "fgr": (1, 3, 3, 24, 32),
+    }
+
+
+def test_training_takes_composed_clips_without_augmentation(tmp_path: Path) -> None:
+    clips = find_clips(write_composites(tmp_path), "test")
+    dataset = TrainWindows(clips, [], window=2, size=(48, 64))
+    assert clips[0].com is not None
+    for sample in (dataset[i] for i in range(6)):
+        clip = clips[int(sample["clip"])]
+        assert torch.equal(sample["pha"][1, ..., 0], torch.from_numpy(clip.pha.grey(sample["start"] + 1)))

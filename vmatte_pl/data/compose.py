@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vmatte_pl.data.frames import ImageFrames, Pixels
+from vmatte_pl.data.frames import Frames, Pixels
 
 
 def compose(fgr: Tensor, pha: Tensor, bgr: Tensor) -> Tensor:
@@ -23,9 +23,7 @@ def compose(fgr: Tensor, pha: Tensor, bgr: Tensor) -> Tensor:
     return torch.lerp(bgr, fgr, pha)
 
 
-def background_frames(
-    backgrounds: Sequence[ImageFrames], times: Sequence[int], rng: np.random.Generator
-) -> list[Pixels]:
+def background_frames(backgrounds: Sequence[Frames], times: Sequence[int], rng: np.random.Generator) -> list[Pixels]:
     """Draw one background, and a moment in it, for all the frames at ``times`` of a clip.
 
     A generator seeded by the sample gives every window its own background; one seeded by the clip

@@ -1,6 +1,7 @@
 """The LightningDataModule: footage on disk -> batches on the training device."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,15 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
+from vmatte_pl.data.backgrounds import find_backgrounds
+from vmatte_pl.data.clips import Clip, long_enough
 from vmatte_pl.data.dataset import TrainWindows, WholeClips, to_clip_batch
-from vmatte_pl.data.layouts import Split, find_backgrounds, find_clips
+from vmatte_pl.data.faults import Faults, OnFault
+from vmatte_pl.data.frames import Frames
+from vmatte_pl.data.inspection import clean
+from vmatte_pl.data.layouts import Layout, detect, find_clips
 from vmatte_pl.data.loading import ClipLoader, ClipSampler, EpochSampler, calm_worker, collate
+from vmatte_pl.data.splits import Split
 from vmatte_pl.data.views import Fit
 from vmatte_pl.types import ClipBatch
 
@@ -28,10 +35,15 @@ class MattingData(pl.LightningDataModule):
     processes. Each process takes whole clips, so the Trainer needs ``use_distributed_sampler=False``.
 
     Args:
-        root: Folder with ``{train,valid,test}/{fgr,pha}/<clip>/<frame>.jpg``, VideoMatte240K's layout; "demo"
-            is the built-in footage.
+        root: Folder with ``{train,valid,test}/{fgr,pha}/<clip>/<frame>.jpg``, VideoMatte240K's layout, or any
+            other of ``vmatte_pl.data.layouts.Layout``; "demo" is the built-in footage.
         backgrounds: Folder with ``{train,valid,test}/`` or without them: images are still backgrounds,
-            folders of frames moving ones; "demo" is the built-in footage.
+            videos and folders of frames moving ones; "demo" is the built-in footage. Clips that come
+            composed need none.
+        layout: How the clips lie on disk; null finds out.
+        recompose: Whether clips that come composed get new backgrounds, as all others.
+        on_fault: What to do about faulty footage: "refuse" stops at the first fault; "skip" looks at every
+            frame once, remembers what it found, and leaves out and reports what is faulty.
         size: Height and width to train at.
         eval_size: Height and width to evaluate at; null keeps each clip's own.
         fit: How clips of another aspect ratio fit: "crop" keeps the subject and cuts off the rest, "pad"
@@ -49,6 +61,9 @@ class MattingData(pl.LightningDataModule):
         self,
         root: str = DEMO,
         backgrounds: str = DEMO,
+        layout: Layout | None = None,
+        recompose: bool = False,
+        on_fault: OnFault = "refuse",
         size: tuple[int, int] = (144, 256),
         eval_size: tuple[int, int] | None = None,
         fit: Fit = "crop",
@@ -62,6 +77,7 @@ class MattingData(pl.LightningDataModule):
     ) -> None:
         super().__init__()
         self.root, self.backgrounds = root, backgrounds
+        self.layout, self.recompose, self.on_fault = layout, recompose, on_fault
         self.size, self.eval_size, self.fit = size, eval_size, fit
         self.window, self.chunk, self.batch_size = window, chunk, batch_size
         self.samples_per_epoch, self.augment = samples_per_epoch, augment
@@ -70,7 +86,9 @@ class MattingData(pl.LightningDataModule):
 
     def prepare_data(self) -> None:
         """Make the built-in footage, if it is asked for and not there yet."""
-        self._folders()
+        root = self._root()
+        if self.recompose or (self.layout or detect(root)) != "composites":
+            self._background_root()
 
     def setup(self, stage: str) -> None:
         """Scan the folders of the splits that ``stage`` needs.
@@ -78,11 +96,11 @@ class MattingData(pl.LightningDataModule):
         Raises:
             DataError: If footage is missing, does not match, or is too short.
         """
-        root, backgrounds = self._folders()
         if stage == "fit":
+            clips = self._clips("train")
             self.training = TrainWindows(
-                find_clips(root, "train"),
-                find_backgrounds(backgrounds, "train"),
+                clips,
+                self._backgrounds("train", clips),
                 window=self.window,
                 size=self.size,
                 fit=self.fit,
@@ -91,9 +109,10 @@ class MattingData(pl.LightningDataModule):
                 seed=self.seed,
             )
         split: Split = "valid" if stage in {"fit", "validate"} else "test"
+        clips = self._clips(split)
         self.evaluation[split] = WholeClips(
-            find_clips(root, split),
-            find_backgrounds(backgrounds, split),
+            clips,
+            self._backgrounds(split, clips),
             chunk=self.chunk,
             size=self.eval_size,
             fit=self.fit,
@@ -120,6 +139,24 @@ class MattingData(pl.LightningDataModule):
         """Turn bytes into floats and compose them, on the training device."""
         return to_clip_batch(batch)
 
+    def _clips(self, split: Split) -> list[Clip]:
+        faults = Faults(self.on_fault)
+        clips = find_clips(self._root(), split, self.layout, faults)
+        if self.on_fault == "skip":
+            clips = clean(clips, faults, self.workers or 1)
+        if split == "train":
+            clips = long_enough(clips, self.window, faults)
+        faults.warn()
+        if self.recompose or not all(clip.com for clip in clips):
+            clips = [replace(clip, com=None) for clip in clips]
+        return clips
+
+    def _backgrounds(self, split: Split, clips: list[Clip]) -> list[Frames]:
+        """List the backgrounds, if the clips need any."""
+        if all(clip.com for clip in clips):
+            return []
+        return find_backgrounds(self._background_root(), split)
+
     def _whole_clips(self, split: Split) -> DataLoader[Any]:
         dataset = self.evaluation[split]
         return ClipLoader(dataset, sampler=ClipSampler(dataset.spans, *self._rank()), **self._loading())
@@ -136,12 +173,14 @@ class MattingData(pl.LightningDataModule):
     def _rank(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
 
-    def _folders(self) -> tuple[Path, Path]:
-        root, backgrounds = Path(self.root).expanduser(), Path(self.backgrounds).expanduser()
-        if DEMO in {self.root, self.backgrounds}:
-            from vmatte_pl.data.demo import demo_footage  # drawing needs modules that other footage does not
+    def _root(self) -> Path:
+        return _demo()[0] if self.root == DEMO else Path(self.root).expanduser()
 
-            demo_root, demo_backgrounds = demo_footage()
-            root = demo_root if self.root == DEMO else root
-            backgrounds = demo_backgrounds if self.backgrounds == DEMO else backgrounds
-        return root, backgrounds
+    def _background_root(self) -> Path:
+        return _demo()[1] if self.backgrounds == DEMO else Path(self.backgrounds).expanduser()
+
+
+def _demo() -> tuple[Path, Path]:
+    from vmatte_pl.data.demo import demo_footage  # drawing needs modules that other footage does not
+
+    return demo_footage()

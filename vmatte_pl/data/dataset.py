@@ -2,17 +2,18 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, Generic, TypeAlias, TypedDict, TypeVar
+from typing import Any, Generic, NotRequired, TypeAlias, TypedDict, TypeVar, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset, default_collate
 
+from vmatte_pl.data.clips import Clip, long_enough
 from vmatte_pl.data.compose import background_frames, clip_rng, compose
-from vmatte_pl.data.frames import ImageFrames, Pixels
-from vmatte_pl.data.layouts import Clip
-from vmatte_pl.data.transforms import Augment, Layers, fit_layers
+from vmatte_pl.data.faults import Faults
+from vmatte_pl.data.frames import Frames, Pixels
+from vmatte_pl.data.transforms import Augment, fit_composed, fit_layers
 from vmatte_pl.data.views import Fit, Size, Subject, find_subject
 from vmatte_pl.data.windows import chunks, windows
 from vmatte_pl.errors import DataError
@@ -33,7 +34,8 @@ class Sample(TypedDict):
 
     fgr: Tensor  # (T, H, W, 3) uint8
     pha: Tensor  # (T, H, W, 1) uint8
-    bgr: Tensor  # (T, H, W, 3) uint8
+    bgr: NotRequired[Tensor]  # (T, H, W, 3) uint8, or
+    com: NotRequired[Tensor]  # (T, H, W, 3) uint8, of a clip that comes composed
     clip: str
     start: int
 
@@ -44,8 +46,12 @@ def to_clip_batch(sample: Sample) -> ClipBatch:
     The result lies in memory with colour last (``torch.channels_last`` once B and T are flattened).
     """
     batch: dict[str, Any] = dict(sample) if sample["fgr"].ndim == 5 else default_collate([sample])
-    fgr, pha, bgr = (batch[key].movedim(-1, -3).float().div_(255) for key in ("fgr", "pha", "bgr"))
-    return ClipBatch(com=compose(fgr, pha, bgr), pha=pha, fgr=fgr, bgr=bgr, clip=batch["clip"], start=batch["start"])
+    for key in ("fgr", "pha", "bgr", "com"):
+        if key in batch:
+            batch[key] = batch[key].movedim(-1, -3).float().div_(255)
+    if "com" not in batch:
+        batch["com"] = compose(batch["fgr"], batch["pha"], batch["bgr"])
+    return cast(ClipBatch, batch)
 
 
 class _Samples(Dataset[Sample], Generic[_Key]):
@@ -84,7 +90,7 @@ class TrainWindows(_Samples[int | Ticket]):
     def __init__(
         self,
         clips: Sequence[Clip],
-        backgrounds: Sequence[ImageFrames],
+        backgrounds: Sequence[Frames],
         *,
         window: int,
         size: Size,
@@ -93,18 +99,10 @@ class TrainWindows(_Samples[int | Ticket]):
         samples: int | None = None,
         seed: int = 0,
     ) -> None:
-        for clip in clips:
-            if len(clip) < window:
-                raise DataError(
-                    expected=f"at least {window} frames in each clip, a window's length",
-                    found=f"{len(clip)} in clip {clip.name}",
-                    where=clip.fgr.folder,
-                    remedy=f"pass --data.window {len(clip)}, or remove the clip",
-                )
         self.clips, self.backgrounds = clips, backgrounds
         self.size, self.fit, self.seed = size, fit, seed
         self.augment = Augment(size, fit) if augment else None
-        self.spans = windows([len(clip) for clip in clips], window)
+        self.spans = windows([len(clip) for clip in long_enough(clips, window, Faults())], window)
         self.samples = samples or len(self.spans)
 
     def __len__(self) -> int:
@@ -116,11 +114,14 @@ class TrainWindows(_Samples[int | Ticket]):
             raise IndexError(index)
         rng = np.random.default_rng([self.seed, epoch, index])
         clip, times = self._place(epoch, index, rng)
+        if clip.com is not None:
+            return _composed_sample(clip, clip.com, times, self.size, self.fit)
         fgr, pha = read_frames(clip, times)
         bgr = background_frames(self.backgrounds, range(len(times)), rng)
         if self.augment:
-            return _sample(clip, times, self.augment(fgr, pha, bgr, rng))
-        return _sample(clip, times, fit_layers(fgr, pha, bgr, self.size, self.fit, find_subject(pha)))
+            return _sample(clip, times, **self.augment(fgr, pha, bgr, rng)._asdict())
+        layers = fit_layers(fgr, pha, bgr, self.size, self.fit, find_subject(pha))
+        return _sample(clip, times, **layers._asdict())
 
     def _place(self, epoch: int, index: int, rng: np.random.Generator) -> tuple[Clip, range]:
         """Choose the clip and the frames: a window in turn, begun up to half a window earlier or later."""
@@ -148,7 +149,7 @@ class WholeClips(_Samples[int]):
     def __init__(
         self,
         clips: Sequence[Clip],
-        backgrounds: Sequence[ImageFrames],
+        backgrounds: Sequence[Frames],
         *,
         chunk: int,
         size: Size | None = None,
@@ -164,11 +165,13 @@ class WholeClips(_Samples[int]):
     def __getitem__(self, index: int) -> Sample:
         span = self.spans[index]
         clip, times = self.clips[span.clip], range(span.start, span.stop)
+        if clip.com is not None:
+            return _composed_sample(clip, clip.com, times, self.size, self.fit)
         fgr, pha = read_frames(clip, times)
         bgr = background_frames(self.backgrounds, times, clip_rng(clip.name))
         size = self.size or clip.size
         subject = _subject_of(clip) if self.size else Subject.whole(size)
-        return _sample(clip, times, fit_layers(fgr, pha, bgr, size, self.fit, subject))
+        return _sample(clip, times, **fit_layers(fgr, pha, bgr, size, self.fit, subject)._asdict())
 
 
 def read_frames(clip: Clip, times: Sequence[int]) -> tuple[list[Pixels], list[Pixels]]:
@@ -177,18 +180,22 @@ def read_frames(clip: Clip, times: Sequence[int]) -> tuple[list[Pixels], list[Pi
     Raises:
         DataError: If a frame cannot be read or differs in size from the clip's first.
     """
-    fgr, pha = [clip.fgr.rgb(t) for t in times], [clip.pha.grey(t) for t in times]
-    for frames, pixels in ((clip.fgr, fgr), (clip.pha, pha)):
-        for t, frame in zip(times, pixels, strict=True):
-            if frame.shape[:2] != clip.size:
-                (height, width), (h, w) = clip.size, frame.shape[:2]
-                raise DataError(
-                    expected=f"frames of one size in a clip, here {width}x{height}",
-                    found=f"{w}x{h}",
-                    where=frames.folder / frames.names[t],
-                    remedy="export the clip's frames again, or split it where the size changes",
-                )
-    return fgr, pha
+    # Side by side, so that a video with alpha decodes each frame once.
+    both = [(_read(clip.fgr, t, clip.size), _read(clip.pha, t, clip.size, grey=True)) for t in times]
+    return [colour for colour, _ in both], [alpha for _, alpha in both]
+
+
+def _read(frames: Frames, t: int, size: Size, grey: bool = False) -> Pixels:
+    frame = frames.grey(t) if grey else frames.rgb(t)
+    if frame.shape[:2] != size:
+        (height, width), (h, w) = size, frame.shape[:2]
+        raise DataError(
+            expected=f"frames of one size in a clip, here {width}x{height}",
+            found=f"{w}x{h}",
+            where=frames.where(t),
+            remedy="export the clip's frames again, or split it where the size changes",
+        )
+    return frame
 
 
 @lru_cache(maxsize=8)  # the chunks of a clip come one after another
@@ -197,6 +204,16 @@ def _subject_of(clip: Clip) -> Subject:
     return find_subject([clip.pha.grey(int(t)) for t in np.linspace(0, len(clip) - 1, 5)])
 
 
-def _sample(clip: Clip, times: range, layers: Layers) -> Sample:
-    fgr, pha, bgr = (torch.from_numpy(layer) for layer in (layers.fgr, layers.pha[..., None], layers.bgr))
-    return Sample(fgr=fgr, pha=pha, bgr=bgr, clip=clip.name, start=times.start)
+def _composed_sample(clip: Clip, com: Frames, times: range, size: Size | None, fit: Fit) -> Sample:
+    """Take a clip as it comes composed, at its own size or at ``size``."""
+    fgr, pha = read_frames(clip, times)
+    layers = (fgr, pha, [_read(com, t, clip.size) for t in times])
+    subject = _subject_of(clip) if size else Subject.whole(clip.size)
+    fitted = fit_composed(*layers, size or clip.size, fit, subject)
+    return _sample(clip, times, **dict(zip(("fgr", "pha", "com"), fitted, strict=True)))
+
+
+def _sample(clip: Clip, times: range, pha: Pixels, **colours: Pixels) -> Sample:
+    layers = {"pha": pha[..., None], **colours}
+    tensors = {key: torch.from_numpy(layer) for key, layer in layers.items()}
+    return cast(Sample, {**tensors, "clip": clip.name, "start": times.start})
