@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from vmatte_pl.data.faults import Faults
@@ -76,7 +76,9 @@ def align(name: str, layers: Mapping[str, Frames], faults: Faults) -> list[Clip]
             remedy="add the missing frames, or pass --data.on_fault skip to take the clip for several",
         )
         faults.add("gap", len(missing), error)
-    return [_clip(name, layers, ids, stretch, first=i == 0) for i, stretch in enumerate(stretches)]
+    fgr = layers["fgr"]
+    clip = Clip(name, fgr, layers["pha"], fgr.size, fgr.fps, layers.get("com"), layers.get("base"))
+    return [_part(clip, ids, stretch, first=i == 0) for i, stretch in enumerate(stretches)]
 
 
 def long_enough(clips: Sequence[Clip], window: int, faults: Faults) -> list[Clip]:
@@ -99,23 +101,21 @@ def long_enough(clips: Sequence[Clip], window: int, faults: Faults) -> list[Clip
 def without(clip: Clip, bad: Sequence[int]) -> list[Clip]:
     """Leave out the frames at these positions, and take what is between them for clips."""
     good = sorted(set(range(len(clip))) - set(bad))
-    layers = clip.layers
-    ids = {layer: list(range(len(clip))) for layer in layers}
-    return [_clip(clip.name, layers, ids, stretch, first=stretch[0] == 0) for stretch in _stretches(good, 1)]
+    ids = {layer: range(len(clip)) for layer in clip.layers}
+    return [_part(clip, ids, stretch, first=stretch[0] == 0) for stretch in _stretches(good, 1)]
 
 
-def _clip(
-    name: str, layers: Mapping[str, Frames], ids: Mapping[str, Sequence[int]], stretch: list[int], first: bool
-) -> Clip:
+def _part(clip: Clip, ids: Mapping[str, Sequence[int]], stretch: list[int], first: bool) -> Clip:
+    """Take the frames with the numbers of ``stretch``; ``ids`` are all numbers of each layer."""
     taken = {}
-    for layer, frames in layers.items():
+    for layer, frames in clip.layers.items():
         if len(stretch) < len(frames):
             places = {number: position for position, number in enumerate(ids[layer])}
             frames = frames.take([places[number] for number in stretch])
         taken[layer] = frames
-    fgr = taken["fgr"]
-    name = name if first else f"{name}_{stretch[0]:05}"
-    return Clip(name, fgr, taken["pha"], fgr.size, fgr.fps, taken.get("com"), taken.get("base"))
+    name = clip.name if first else f"{clip.name}_{stretch[0]:05}"
+    com, base = taken.get("com"), taken.get("base")
+    return replace(clip, name=name, fgr=taken["fgr"], pha=taken["pha"], com=com, base=base)
 
 
 def _stretches(numbers: list[int], step: int | None = None) -> list[list[int]]:

@@ -15,8 +15,9 @@ from vmatte_pl.data.dataset import TrainWindows, WholeClips, to_clip_batch
 from vmatte_pl.data.faults import Faults, OnFault
 from vmatte_pl.data.frames import Frames
 from vmatte_pl.data.inspection import clean
-from vmatte_pl.data.layouts import Layout, detect, find_clips
+from vmatte_pl.data.layouts import Layout, detect
 from vmatte_pl.data.loading import ClipLoader, ClipSampler, EpochSampler, calm_worker, collate
+from vmatte_pl.data.protocols import Protocol, TestProtocol, choose, protocol_clips, write_choice
 from vmatte_pl.data.splits import Split
 from vmatte_pl.data.views import Fit
 from vmatte_pl.types import ClipBatch
@@ -44,6 +45,8 @@ class MattingData(pl.LightningDataModule):
         recompose: Whether clips that come composed get new backgrounds, as all others.
         on_fault: What to do about faulty footage: "refuse" stops at the first fault; "skip" looks at every
             frame once, remembers what it found, and leaves out and reports what is faulty.
+        protocol: What to train on, by name: see ``vmatte_pl.data.protocols``.
+        test_protocol: What to test on, by name.
         size: Height and width to train at.
         eval_size: Height and width to evaluate at; null keeps each clip's own.
         fit: How clips of another aspect ratio fit: "crop" keeps the subject and cuts off the rest, "pad"
@@ -64,6 +67,8 @@ class MattingData(pl.LightningDataModule):
         layout: Layout | None = None,
         recompose: bool = False,
         on_fault: OnFault = "refuse",
+        protocol: Protocol = "all",
+        test_protocol: TestProtocol = "all",
         size: tuple[int, int] = (144, 256),
         eval_size: tuple[int, int] | None = None,
         fit: Fit = "crop",
@@ -78,6 +83,7 @@ class MattingData(pl.LightningDataModule):
         super().__init__()
         self.root, self.backgrounds = root, backgrounds
         self.layout, self.recompose, self.on_fault = layout, recompose, on_fault
+        self.protocol, self.test_protocol = protocol, test_protocol
         self.size, self.eval_size, self.fit = size, eval_size, fit
         self.window, self.chunk, self.batch_size = window, chunk, batch_size
         self.samples_per_epoch, self.augment = samples_per_epoch, augment
@@ -141,12 +147,16 @@ class MattingData(pl.LightningDataModule):
 
     def _clips(self, split: Split) -> list[Clip]:
         faults = Faults(self.on_fault)
-        clips = find_clips(self._root(), split, self.layout, faults)
+        protocol = self.test_protocol if split == "test" else self.protocol
+        clips = protocol_clips(self._root(), split, protocol, self.layout, faults)
         if self.on_fault == "skip":
             clips = clean(clips, faults, self.workers or 1)
         if split == "train":
             clips = long_enough(clips, self.window, faults)
         faults.warn()
+        clips = choose(clips, split, protocol)
+        if (folder := self._run_folder()) is not None:
+            write_choice(clips, folder / f"frames_{split}.csv")
         if self.recompose or not all(clip.com for clip in clips):
             clips = [replace(clip, com=None) for clip in clips]
         return clips
@@ -172,6 +182,17 @@ class MattingData(pl.LightningDataModule):
 
     def _rank(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+
+    def _run_folder(self) -> Path | None:
+        """Return the folder of the run whose checkpoint is used, or else the run's own, on rank zero."""
+        if self.trainer is None or not self.trainer.loggers:
+            return None
+        log_dir, checkpoint = self.trainer.log_dir, self.trainer.ckpt_path  # the first one is a broadcast
+        if not self.trainer.is_global_zero:
+            return None
+        if checkpoint is not None and Path(checkpoint).parent.name == "checkpoints":
+            return Path(checkpoint).parent.parent
+        return Path(log_dir) if log_dir else None
 
     def _root(self) -> Path:
         return _demo()[0] if self.root == DEMO else Path(self.root).expanduser()
