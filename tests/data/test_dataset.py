@@ -18,6 +18,25 @@ def windows_of(footage: tuple[Path, Path], *, augment: bool = True, samples: int
     return TrainWindows(clips, backgrounds, window=3, size=(32, 40), augment=augment, samples=samples)
 
 
+def test_a_fixed_background_stays_with_its_clip(footage: tuple[Path, Path]) -> None:
+    clips, backgrounds = find_clips(footage[0], "train"), find_backgrounds(footage[1], "train")
+    dataset = TrainWindows(clips, backgrounds, window=3, size=(48, 64), augment=False, background="fixed")
+    whole = WholeClips(clips, backgrounds, chunk=20, size=(48, 64))
+    for sample in (dataset[epoch, i] for epoch in (0, 1) for i in range(len(dataset))):
+        start = sample["start"]
+        assert torch.equal(sample["bgr"], whole[int(sample["clip"])]["bgr"][start : start + 3])
+
+
+def test_backgrounds_may_change_from_frame_to_frame(footage: tuple[Path, Path]) -> None:
+    clips, backgrounds = find_clips(footage[0], "train"), find_backgrounds(footage[1], "train")[:2]  # stills
+    changes = {}
+    for policy in ("per_clip", "per_frame"):
+        dataset = TrainWindows(clips, backgrounds, window=6, size=(48, 64), augment=False, background=policy)
+        samples = [dataset[epoch, 0]["bgr"] for epoch in range(5)]
+        changes[policy] = any(not torch.equal(bgr[:-1], bgr[1:]) for bgr in samples)
+    assert changes == {"per_clip": False, "per_frame": True}
+
+
 def same(one: Sample, other: Sample) -> bool:
     return all(torch.equal(one[key], other[key]) for key in ("fgr", "pha", "bgr"))
 

@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 
 from vmatte_pl.data.backgrounds import find_backgrounds
 from vmatte_pl.data.clips import Clip, long_enough
+from vmatte_pl.data.compose import BackgroundPolicy
 from vmatte_pl.data.dataset import TrainWindows, WholeClips, to_clip_batch
 from vmatte_pl.data.faults import Faults, OnFault
 from vmatte_pl.data.frames import Frames
@@ -51,6 +52,11 @@ class MattingData(pl.LightningDataModule):
         eval_size: Height and width to evaluate at; null keeps each clip's own.
         fit: How clips of another aspect ratio fit: "crop" keeps the subject and cuts off the rest, "pad"
             keeps the whole frame and shows background beside it, "stretch" distorts.
+        background: Which background a training sample gets: one for all its frames (per_clip), one for each
+            frame (per_frame), or always its clip's own (fixed).
+        fps: Frames a second of clips that do not say it, as folders of images; null takes them to be as fast
+            as the backgrounds.
+        background_fps: The same of backgrounds.
         window: Frames in a training sample.
         chunk: Frames in an evaluation step; more is faster and takes more memory.
         batch_size: Training samples in a step.
@@ -72,6 +78,9 @@ class MattingData(pl.LightningDataModule):
         size: tuple[int, int] = (144, 256),
         eval_size: tuple[int, int] | None = None,
         fit: Fit = "crop",
+        background: BackgroundPolicy = "per_clip",
+        fps: float | None = None,
+        background_fps: float | None = None,
         window: int = 4,
         chunk: int = 8,
         batch_size: int = 4,
@@ -85,6 +94,7 @@ class MattingData(pl.LightningDataModule):
         self.layout, self.recompose, self.on_fault = layout, recompose, on_fault
         self.protocol, self.test_protocol = protocol, test_protocol
         self.size, self.eval_size, self.fit = size, eval_size, fit
+        self.background, self.fps, self.background_fps = background, fps, background_fps
         self.window, self.chunk, self.batch_size = window, chunk, batch_size
         self.samples_per_epoch, self.augment = samples_per_epoch, augment
         self.workers, self.seed = workers, seed
@@ -110,6 +120,7 @@ class MattingData(pl.LightningDataModule):
                 window=self.window,
                 size=self.size,
                 fit=self.fit,
+                background=self.background,
                 augment=self.augment,
                 samples=self.samples_per_epoch,
                 seed=self.seed,
@@ -159,13 +170,13 @@ class MattingData(pl.LightningDataModule):
             write_choice(clips, folder / f"frames_{split}.csv")
         if self.recompose or not all(clip.com for clip in clips):
             clips = [replace(clip, com=None) for clip in clips]
-        return clips
+        return [replace(clip, fps=clip.fps or self.fps) for clip in clips]
 
     def _backgrounds(self, split: Split, clips: list[Clip]) -> list[Frames]:
         """List the backgrounds, if the clips need any."""
         if all(clip.com for clip in clips):
             return []
-        return find_backgrounds(self._background_root(), split)
+        return find_backgrounds(self._background_root(), split, self.background_fps)
 
     def _whole_clips(self, split: Split) -> DataLoader[Any]:
         dataset = self.evaluation[split]

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, default_collate
 
 from vmatte_pl.data.clips import Clip, long_enough
-from vmatte_pl.data.compose import background_frames, clip_rng, compose
+from vmatte_pl.data.compose import BackgroundPolicy, background_frames, clip_rng, compose
 from vmatte_pl.data.faults import Faults
 from vmatte_pl.data.frames import Frames, Pixels
 from vmatte_pl.data.transforms import Augment, fit_composed, fit_layers
@@ -79,6 +79,7 @@ class TrainWindows(_Samples[int | Ticket]):
         window: T, frames a sample.
         size: Height and width of the samples.
         fit: How a foreground of another aspect ratio fits ``size``.
+        background: Which background a sample gets.
         augment: Whether to augment.
         samples: Samples an epoch; None takes every window once.
         seed: Seeds all that is drawn.
@@ -95,12 +96,13 @@ class TrainWindows(_Samples[int | Ticket]):
         window: int,
         size: Size,
         fit: Fit = "crop",
+        background: BackgroundPolicy = "per_clip",
         augment: bool = True,
         samples: int | None = None,
         seed: int = 0,
     ) -> None:
         self.clips, self.backgrounds = clips, backgrounds
-        self.size, self.fit, self.seed = size, fit, seed
+        self.size, self.fit, self.background, self.seed = size, fit, background, seed
         self.augment = Augment(size, fit) if augment else None
         self.spans = windows([len(clip) for clip in long_enough(clips, window, Faults())], window)
         self.samples = samples or len(self.spans)
@@ -117,11 +119,17 @@ class TrainWindows(_Samples[int | Ticket]):
         if clip.com is not None:
             return _composed_sample(clip, clip.com, times, self.size, self.fit)
         fgr, pha = read_frames(clip, times)
-        bgr = background_frames(self.backgrounds, range(len(times)), rng)
+        bgr = self._background(clip, times, rng)
         if self.augment:
             return _sample(clip, times, **self.augment(fgr, pha, bgr, rng)._asdict())
         layers = fit_layers(fgr, pha, bgr, self.size, self.fit, find_subject(pha))
         return _sample(clip, times, **layers._asdict())
+
+    def _background(self, clip: Clip, times: range, rng: np.random.Generator) -> list[Pixels]:
+        if self.background == "fixed":
+            return background_frames(self.backgrounds, times, clip_rng(clip.name), clip.fps)
+        count = range(len(times))
+        return background_frames(self.backgrounds, count, rng, clip.fps, every_frame=self.background == "per_frame")
 
     def _place(self, epoch: int, index: int, rng: np.random.Generator) -> tuple[Clip, range]:
         """Choose the clip and the frames: a window in turn, begun up to half a window earlier or later."""
@@ -168,7 +176,7 @@ class WholeClips(_Samples[int]):
         if clip.com is not None:
             return _composed_sample(clip, clip.com, times, self.size, self.fit)
         fgr, pha = read_frames(clip, times)
-        bgr = background_frames(self.backgrounds, times, clip_rng(clip.name))
+        bgr = background_frames(self.backgrounds, times, clip_rng(clip.name), clip.fps)
         size = self.size or clip.size
         subject = _subject_of(clip) if self.size else Subject.whole(size)
         return _sample(clip, times, **fit_layers(fgr, pha, bgr, size, self.fit, subject)._asdict())
