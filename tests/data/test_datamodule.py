@@ -35,8 +35,10 @@ def equal(one: list[Any], other: list[Any]) -> bool:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_any_number_of_workers_loads_the_same_bytes(footage: tuple[Path, Path], workers: int) -> None:
-    alone, many = data_of(footage), data_of(footage, workers=workers)
+@pytest.mark.parametrize("damage", [0.0, 1.0])
+def test_any_number_of_workers_loads_the_same_bytes(footage: tuple[Path, Path], workers: int, damage: float) -> None:
+    harm = {"damage": damage, "tempo": damage}
+    alone, many = data_of(footage, **harm), data_of(footage, workers=workers, **harm)
     for data in (alone, many):
         data.setup("fit")
     assert equal(pixels(many.train_dataloader()), pixels(alone.train_dataloader()))
@@ -60,6 +62,27 @@ def test_persistent_workers_follow_the_epoch(footage: tuple[Path, Path]) -> None
     second = pixels(loader)
     assert equal(first, again)
     assert not equal(first, second)
+
+
+def test_validation_does_not_depend_on_what_training_draws(footage: tuple[Path, Path]) -> None:
+    plain, other = (
+        data_of(footage),
+        data_of(footage, damage=2.0, tempo=1.0, strength=3.0, background="per_frame", seed=9),
+    )
+    for data in (plain, other):
+        data.setup("fit")
+        data.setup("test")
+    assert equal(pixels(plain.val_dataloader()), pixels(other.val_dataloader()))
+    assert equal(pixels(plain.test_dataloader()), pixels(other.test_dataloader()))
+
+
+def test_a_chunk_is_the_same_whatever_was_read_before(footage: tuple[Path, Path]) -> None:
+    data = data_of(footage)
+    data.setup("test")
+    chunks = data.evaluation["test"]
+    forwards = [chunks[i]["bgr"] for i in range(len(chunks))]
+    backwards = [chunks[i]["bgr"] for i in reversed(range(len(chunks)))]
+    assert all(torch.equal(one, other) for one, other in zip(forwards, reversed(backwards), strict=True))
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 3])

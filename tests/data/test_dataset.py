@@ -37,6 +37,23 @@ def test_backgrounds_may_change_from_frame_to_frame(footage: tuple[Path, Path]) 
     assert changes == {"per_clip": False, "per_frame": True}
 
 
+def test_damaged_samples_bring_their_composition(footage: tuple[Path, Path]) -> None:
+    clips, backgrounds = find_clips(footage[0], "train"), find_backgrounds(footage[1], "train")
+    dataset = TrainWindows(clips, backgrounds, window=3, size=(32, 40), damage=1.0, tempo=1.0)
+    batch = to_clip_batch(dataset[2])
+    assert {key: batch[key].shape[2] for key in ("com", "pha", "fgr", "bgr")} == {
+        "com": 3,
+        "pha": 1,
+        "fgr": 3,
+        "bgr": 3,
+    }
+    again = TrainWindows(clips, backgrounds, window=3, size=(32, 40), damage=1.0, tempo=1.0)
+    again[4]
+    for epoch, index in ((0, 2), (1, 0), (3, 1)):
+        one, other = dataset[epoch, index], again[epoch, index]
+        assert all(torch.equal(one[key], other[key]) for key in ("com", "fgr", "pha", "bgr"))
+
+
 def same(one: Sample, other: Sample) -> bool:
     return all(torch.equal(one[key], other[key]) for key in ("fgr", "pha", "bgr"))
 

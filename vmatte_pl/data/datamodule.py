@@ -61,7 +61,11 @@ class MattingData(pl.LightningDataModule):
         chunk: Frames in an evaluation step; more is faster and takes more memory.
         batch_size: Training samples in a step.
         samples_per_epoch: Training samples in an epoch; null takes every window once.
-        augment: Whether training augments.
+        augment: Whether training moves, relights and grains the layers.
+        strength: How much of it.
+        damage: How much training blurs layers, and sharpens, shrinks and compresses their composition as a
+            camera does; 0 is nothing, 1 a third of the samples each. Costs time.
+        tempo: How often training plays faster, slower, backwards, or pauses; 0 is never, 1 often.
         workers: Processes that load; 0 loads in the main process.
         seed: Seeds what training draws.
     """
@@ -86,6 +90,9 @@ class MattingData(pl.LightningDataModule):
         batch_size: int = 4,
         samples_per_epoch: int | None = None,
         augment: bool = True,
+        strength: float = 1.0,
+        damage: float = 0.0,
+        tempo: float = 0.0,
         workers: int = 2,
         seed: int = 0,
     ) -> None:
@@ -97,6 +104,7 @@ class MattingData(pl.LightningDataModule):
         self.background, self.fps, self.background_fps = background, fps, background_fps
         self.window, self.chunk, self.batch_size = window, chunk, batch_size
         self.samples_per_epoch, self.augment = samples_per_epoch, augment
+        self.strength, self.damage, self.tempo = strength, damage, tempo
         self.workers, self.seed = workers, seed
         self.evaluation: dict[Split, WholeClips] = {}
 
@@ -122,6 +130,9 @@ class MattingData(pl.LightningDataModule):
                 fit=self.fit,
                 background=self.background,
                 augment=self.augment,
+                strength=self.strength,
+                damage=self.damage,
+                tempo=self.tempo,
                 samples=self.samples_per_epoch,
                 seed=self.seed,
             )

@@ -11,11 +11,12 @@ from torch.utils.data import Dataset, default_collate
 
 from vmatte_pl.data.clips import Clip, long_enough
 from vmatte_pl.data.compose import BackgroundPolicy, background_frames, clip_rng, compose
+from vmatte_pl.data.damage import Damage
 from vmatte_pl.data.faults import Faults
 from vmatte_pl.data.frames import Frames, Pixels
 from vmatte_pl.data.transforms import Augment, fit_composed, fit_layers
 from vmatte_pl.data.views import Fit, Size, Subject, find_subject
-from vmatte_pl.data.windows import chunks, windows
+from vmatte_pl.data.windows import chunks, retime, windows
 from vmatte_pl.errors import DataError
 from vmatte_pl.types import ClipBatch
 
@@ -81,6 +82,9 @@ class TrainWindows(_Samples[int | Ticket]):
         fit: How a foreground of another aspect ratio fits ``size``.
         background: Which background a sample gets.
         augment: Whether to augment.
+        strength: Of the augmentation's motion, light and noise.
+        damage: Strength of blur, sharpening, lost resolution and JPEG blocks.
+        tempo: Strength of changes of pace, direction and pauses.
         samples: Samples an epoch; None takes every window once.
         seed: Seeds all that is drawn.
 
@@ -98,12 +102,17 @@ class TrainWindows(_Samples[int | Ticket]):
         fit: Fit = "crop",
         background: BackgroundPolicy = "per_clip",
         augment: bool = True,
+        strength: float = 1.0,
+        damage: float = 0.0,
+        tempo: float = 0.0,
         samples: int | None = None,
         seed: int = 0,
     ) -> None:
         self.clips, self.backgrounds = clips, backgrounds
         self.size, self.fit, self.background, self.seed = size, fit, background, seed
-        self.augment = Augment(size, fit) if augment else None
+        self.augment = Augment.of_strength(size, fit, strength) if augment else None
+        self.damage = Damage(damage) if damage else None
+        self.tempo = tempo
         self.spans = windows([len(clip) for clip in long_enough(clips, window, Faults())], window)
         self.samples = samples or len(self.spans)
 
@@ -118,20 +127,26 @@ class TrainWindows(_Samples[int | Ticket]):
         clip, times = self._place(epoch, index, rng)
         if clip.com is not None:
             return _composed_sample(clip, clip.com, times, self.size, self.fit)
+        if self.tempo:
+            times = retime(times[0], len(times), len(clip), self.tempo, rng)
         fgr, pha = read_frames(clip, times)
         bgr = self._background(clip, times, rng)
         if self.augment:
-            return _sample(clip, times, **self.augment(fgr, pha, bgr, rng)._asdict())
-        layers = fit_layers(fgr, pha, bgr, self.size, self.fit, find_subject(pha))
+            layers = self.augment(fgr, pha, bgr, rng)
+        else:
+            layers = fit_layers(fgr, pha, bgr, self.size, self.fit, find_subject(pha))
+        if self.damage:
+            damaged = self.damage(*layers, rng)
+            return _sample(clip, times, **dict(zip(("fgr", "pha", "bgr", "com"), damaged, strict=True)))
         return _sample(clip, times, **layers._asdict())
 
-    def _background(self, clip: Clip, times: range, rng: np.random.Generator) -> list[Pixels]:
+    def _background(self, clip: Clip, times: Sequence[int], rng: np.random.Generator) -> list[Pixels]:
         if self.background == "fixed":
             return background_frames(self.backgrounds, times, clip_rng(clip.name), clip.fps)
         count = range(len(times))
         return background_frames(self.backgrounds, count, rng, clip.fps, every_frame=self.background == "per_frame")
 
-    def _place(self, epoch: int, index: int, rng: np.random.Generator) -> tuple[Clip, range]:
+    def _place(self, epoch: int, index: int, rng: np.random.Generator) -> tuple[Clip, Sequence[int]]:
         """Choose the clip and the frames: a window in turn, begun up to half a window earlier or later."""
         turn, place = divmod(index, len(self.spans))
         order = np.random.default_rng([self.seed, epoch, turn, 1]).permutation(len(self.spans))
@@ -212,7 +227,7 @@ def _subject_of(clip: Clip) -> Subject:
     return find_subject([clip.pha.grey(int(t)) for t in np.linspace(0, len(clip) - 1, 5)])
 
 
-def _composed_sample(clip: Clip, com: Frames, times: range, size: Size | None, fit: Fit) -> Sample:
+def _composed_sample(clip: Clip, com: Frames, times: Sequence[int], size: Size | None, fit: Fit) -> Sample:
     """Take a clip as it comes composed, at its own size or at ``size``."""
     fgr, pha = read_frames(clip, times)
     layers = (fgr, pha, [_read(com, t, clip.size) for t in times])
@@ -221,7 +236,7 @@ def _composed_sample(clip: Clip, com: Frames, times: range, size: Size | None, f
     return _sample(clip, times, **dict(zip(("fgr", "pha", "com"), fitted, strict=True)))
 
 
-def _sample(clip: Clip, times: range, pha: Pixels, **colours: Pixels) -> Sample:
+def _sample(clip: Clip, times: Sequence[int], pha: Pixels, **colours: Pixels) -> Sample:
     layers = {"pha": pha[..., None], **colours}
     tensors = {key: torch.from_numpy(layer) for key, layer in layers.items()}
-    return cast(Sample, {**tensors, "clip": clip.name, "start": times.start})
+    return cast(Sample, {**tensors, "clip": clip.name, "start": times[0]})

@@ -4,7 +4,7 @@ Foreground and alpha always share their geometry; colour never touches the alpha
 """
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import cv2
 import numpy as np
@@ -77,6 +77,13 @@ class Augment:
     tilt: float = 3.0
     light: float = 1.0
     noise: float = 6.0
+
+    @classmethod
+    def of_strength(cls, size: Size, fit: Fit, strength: float) -> Self:
+        """Scale motion, light and noise; 1 leaves them as they are by default."""
+        scaled = ("shift", "zoom", "turn", "tilt", "light", "noise")
+        defaults = cls(size, fit)
+        return replace(defaults, **{name: strength * getattr(defaults, name) for name in scaled})
 
     def __call__(self, fgr: Footage, pha: Footage, bgr: Footage, rng: np.random.Generator) -> Layers:
         """Change the layers of one window: T frames of (H, W, 3), (H, W) and (H, W, 3)."""
