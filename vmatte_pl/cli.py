@@ -29,13 +29,14 @@ USAGE = """Boost a frozen video matting network with small adapters.
   vmatte predict                   write that network's alphas of the test clips
   vmatte validate                  score it on the validation clips
   vmatte check FOLDER              tell what footage a folder holds, and what is wrong with it
+  vmatte compose                   write composed clips, and a backbone's alphas beside them
 
   vmatte COMMAND --help            every setting; any can follow as a flag, and flags win over the config
   vmatte COMMAND --print_config    the config as it would be used
   --debug                          show the traceback of an error
 """
 
-COMMANDS = {"check"}
+COMMANDS = {"check", "compose"}
 """Commands that train and test nothing, each a module of ``vmatte_pl.commands`` with a ``main``."""
 
 

@@ -1,7 +1,5 @@
 """The LightningDataModule: footage on disk -> batches on the training device."""
 
-import logging
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,23 +7,19 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
-from vmatte_pl.data.backgrounds import find_backgrounds
-from vmatte_pl.data.clips import Clip, long_enough
+from vmatte_pl.data.clips import Clip
 from vmatte_pl.data.compose import BackgroundPolicy
 from vmatte_pl.data.dataset import TrainWindows, WholeClips, to_clip_batch
-from vmatte_pl.data.faults import Faults, OnFault
+from vmatte_pl.data.faults import OnFault
 from vmatte_pl.data.frames import Frames
-from vmatte_pl.data.inspection import clean
-from vmatte_pl.data.layouts import Layout, detect
+from vmatte_pl.data.layouts import Layout
 from vmatte_pl.data.loading import ClipLoader, ClipSampler, EpochSampler, calm_worker, collate
-from vmatte_pl.data.protocols import Protocol, TestProtocol, choose, protocol_clips, write_choice
+from vmatte_pl.data.manifest import Backbone
+from vmatte_pl.data.protocols import Protocol, TestProtocol, write_choice
+from vmatte_pl.data.sources import DEMO, Sources, base_fits, without_base
 from vmatte_pl.data.splits import Split
-from vmatte_pl.data.views import Fit
+from vmatte_pl.data.views import Fit, Size
 from vmatte_pl.types import ClipBatch
-
-logger = logging.getLogger(__name__)
-
-DEMO = "demo"
 
 
 class MattingData(pl.LightningDataModule):
@@ -57,6 +51,8 @@ class MattingData(pl.LightningDataModule):
         fps: Frames a second of clips that do not say it, as folders of images; null takes them to be as fast
             as the backgrounds.
         background_fps: The same of backgrounds.
+        use_base: Whether a fit on clips that `vmatte compose` wrote takes the backbone's alphas from base/
+            instead of running it.
         window: Frames in a training sample.
         chunk: Frames in an evaluation step; more is faster and takes more memory.
         batch_size: Training samples in a step.
@@ -85,6 +81,7 @@ class MattingData(pl.LightningDataModule):
         background: BackgroundPolicy = "per_clip",
         fps: float | None = None,
         background_fps: float | None = None,
+        use_base: bool = True,
         window: int = 4,
         chunk: int = 8,
         batch_size: int = 4,
@@ -102,17 +99,33 @@ class MattingData(pl.LightningDataModule):
         self.protocol, self.test_protocol = protocol, test_protocol
         self.size, self.eval_size, self.fit = size, eval_size, fit
         self.background, self.fps, self.background_fps = background, fps, background_fps
+        self.use_base = use_base
+        self.stored_base: Backbone | None = None
         self.window, self.chunk, self.batch_size = window, chunk, batch_size
         self.samples_per_epoch, self.augment = samples_per_epoch, augment
         self.strength, self.damage, self.tempo = strength, damage, tempo
         self.workers, self.seed = workers, seed
         self.evaluation: dict[Split, WholeClips] = {}
 
+    def sources(self) -> Sources:
+        """Return where clips and backgrounds come from."""
+        return Sources(
+            root=self.root,
+            backgrounds=self.backgrounds,
+            layout=self.layout,
+            recompose=self.recompose,
+            on_fault=self.on_fault,
+            protocol=self.protocol,
+            test_protocol=self.test_protocol,
+            fps=self.fps,
+            background_fps=self.background_fps,
+            window=self.window,
+            workers=self.workers,
+        )
+
     def prepare_data(self) -> None:
         """Make the built-in footage, if it is asked for and not there yet."""
-        root = self._root()
-        if self.recompose or (self.layout or detect(root)) != "composites":
-            self._background_root()
+        self.sources().prepare()
 
     def setup(self, stage: str) -> None:
         """Scan the folders of the splits that ``stage`` needs.
@@ -120,11 +133,12 @@ class MattingData(pl.LightningDataModule):
         Raises:
             DataError: If footage is missing, does not match, or is too short.
         """
+        self.stored_base = self.sources().stored_base() if stage == "fit" and self.use_base else None
         if stage == "fit":
-            clips = self._clips("train")
+            clips, backgrounds = self._footage("train", self.size)
             self.training = TrainWindows(
                 clips,
-                self._backgrounds("train", clips),
+                backgrounds,
                 window=self.window,
                 size=self.size,
                 fit=self.fit,
@@ -137,14 +151,8 @@ class MattingData(pl.LightningDataModule):
                 seed=self.seed,
             )
         split: Split = "valid" if stage in {"fit", "validate"} else "test"
-        clips = self._clips(split)
-        self.evaluation[split] = WholeClips(
-            clips,
-            self._backgrounds(split, clips),
-            chunk=self.chunk,
-            size=self.eval_size,
-            fit=self.fit,
-        )
+        clips, backgrounds = self._footage(split, self.eval_size)
+        self.evaluation[split] = WholeClips(clips, backgrounds, chunk=self.chunk, size=self.eval_size, fit=self.fit)
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Load windows, shared out over the processes."""
@@ -167,27 +175,14 @@ class MattingData(pl.LightningDataModule):
         """Turn bytes into floats and compose them, on the training device."""
         return to_clip_batch(batch)
 
-    def _clips(self, split: Split) -> list[Clip]:
-        faults = Faults(self.on_fault)
-        protocol = self.test_protocol if split == "test" else self.protocol
-        clips = protocol_clips(self._root(), split, protocol, self.layout, faults)
-        if self.on_fault == "skip":
-            clips = clean(clips, faults, self.workers or 1)
-        if split == "train":
-            clips = long_enough(clips, self.window, faults)
-        faults.warn()
-        clips = choose(clips, split, protocol)
+    def _footage(self, split: Split, size: Size | None) -> tuple[list[Clip], list[Frames]]:
+        sources = self.sources()
+        clips = sources.clips(split)
         if (folder := self._run_folder()) is not None:
             write_choice(clips, folder / f"frames_{split}.csv")
-        if self.recompose or not all(clip.com for clip in clips):
-            clips = [replace(clip, com=None) for clip in clips]
-        return [replace(clip, fps=clip.fps or self.fps) for clip in clips]
-
-    def _backgrounds(self, split: Split, clips: list[Clip]) -> list[Frames]:
-        """List the backgrounds, if the clips need any."""
-        if all(clip.com for clip in clips):
-            return []
-        return find_backgrounds(self._background_root(), split, self.background_fps)
+        if self.stored_base is None or not base_fits(clips, size):
+            clips = without_base(clips)
+        return clips, sources.backgrounds_of(split, clips)
 
     def _whole_clips(self, split: Split) -> DataLoader[Any]:
         dataset = self.evaluation[split]
@@ -215,15 +210,3 @@ class MattingData(pl.LightningDataModule):
         if checkpoint is not None and Path(checkpoint).parent.name == "checkpoints":
             return Path(checkpoint).parent.parent
         return Path(log_dir) if log_dir else None
-
-    def _root(self) -> Path:
-        return _demo()[0] if self.root == DEMO else Path(self.root).expanduser()
-
-    def _background_root(self) -> Path:
-        return _demo()[1] if self.backgrounds == DEMO else Path(self.backgrounds).expanduser()
-
-
-def _demo() -> tuple[Path, Path]:
-    from vmatte_pl.data.demo import demo_footage  # drawing needs modules that other footage does not
-
-    return demo_footage()

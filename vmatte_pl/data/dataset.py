@@ -13,7 +13,7 @@ from vmatte_pl.data.clips import Clip, long_enough
 from vmatte_pl.data.compose import BackgroundPolicy, background_frames, clip_rng, compose
 from vmatte_pl.data.damage import Damage
 from vmatte_pl.data.faults import Faults
-from vmatte_pl.data.frames import Frames, Pixels
+from vmatte_pl.data.frames import Frames, Pixels, decode_shares
 from vmatte_pl.data.transforms import Augment, fit_composed, fit_layers
 from vmatte_pl.data.views import Fit, Size, Subject, find_subject
 from vmatte_pl.data.windows import chunks, retime, windows
@@ -37,6 +37,7 @@ class Sample(TypedDict):
     pha: Tensor  # (T, H, W, 1) uint8
     bgr: NotRequired[Tensor]  # (T, H, W, 3) uint8, or
     com: NotRequired[Tensor]  # (T, H, W, 3) uint8, of a clip that comes composed
+    base: NotRequired[Tensor]  # (T, H, W, 1) float32 in [0, 1]: 8 bits would round a backbone's alpha
     clip: str
     start: int
 
@@ -50,6 +51,8 @@ def to_clip_batch(sample: Sample) -> ClipBatch:
     for key in ("fgr", "pha", "bgr", "com"):
         if key in batch:
             batch[key] = batch[key].movedim(-1, -3).float().div_(255)
+    if "base" in batch:
+        batch["base"] = batch["base"].movedim(-1, -3)
     if "com" not in batch:
         batch["com"] = compose(batch["fgr"], batch["pha"], batch["bgr"])
     return cast(ClipBatch, batch)
@@ -193,7 +196,7 @@ class WholeClips(_Samples[int]):
         fgr, pha = read_frames(clip, times)
         bgr = background_frames(self.backgrounds, times, clip_rng(clip.name), clip.fps)
         size = self.size or clip.size
-        subject = _subject_of(clip) if self.size else Subject.whole(size)
+        subject = subject_of(clip) if self.size else Subject.whole(size)
         return _sample(clip, times, **fit_layers(fgr, pha, bgr, size, self.fit, subject)._asdict())
 
 
@@ -222,7 +225,7 @@ def _read(frames: Frames, t: int, size: Size, grey: bool = False) -> Pixels:
 
 
 @lru_cache(maxsize=8)  # the chunks of a clip come one after another
-def _subject_of(clip: Clip) -> Subject:
+def subject_of(clip: Clip) -> Subject:
     """Find a clip's subject in five frames of it, so that all its chunks are cropped alike."""
     return find_subject([clip.pha.grey(int(t)) for t in np.linspace(0, len(clip) - 1, 5)])
 
@@ -231,9 +234,13 @@ def _composed_sample(clip: Clip, com: Frames, times: Sequence[int], size: Size |
     """Take a clip as it comes composed, at its own size or at ``size``."""
     fgr, pha = read_frames(clip, times)
     layers = (fgr, pha, [_read(com, t, clip.size) for t in times])
-    subject = _subject_of(clip) if size else Subject.whole(clip.size)
+    subject = subject_of(clip) if size else Subject.whole(clip.size)
     fitted = fit_composed(*layers, size or clip.size, fit, subject)
-    return _sample(clip, times, **dict(zip(("fgr", "pha", "com"), fitted, strict=True)))
+    sample = _sample(clip, times, **dict(zip(("fgr", "pha", "com"), fitted, strict=True)))
+    if clip.base is not None:
+        base = np.stack([decode_shares(clip.base.where(t)) for t in times])
+        sample["base"] = torch.from_numpy(base[..., None])
+    return sample
 
 
 def _sample(clip: Clip, times: Sequence[int], pha: Pixels, **colours: Pixels) -> Sample:

@@ -197,6 +197,16 @@ def frame_id(name: str, folder: Path) -> int:
     return int(number[1])
 
 
+def decode_shares(path: Path | str) -> NDArray[np.float32]:
+    """Decode a grey image as (H, W) in [0, 1], to all the bits that it has.
+
+    Raises:
+        DataError: If the file cannot be read.
+    """
+    pixels = _imdecode(Path(path), cv2.IMREAD_UNCHANGED)
+    return np.asarray(pixels / np.float32(np.iinfo(pixels.dtype).max), np.float32)
+
+
 def image_size(path: Path) -> tuple[int, int]:
     """Read an image's height and width from its header, turned upright as its EXIF orientation says.
 
@@ -221,6 +231,13 @@ def _opened(path: Path) -> Iterator[Image.Image]:
 
 
 def _decode(path: Path, flags: int) -> Pixels:
+    pixels = _imdecode(path, flags)
+    if pixels.dtype == np.uint16:
+        pixels = cv2.convertScaleAbs(pixels, alpha=1 / 257)
+    return np.asarray(pixels, np.uint8)
+
+
+def _imdecode(path: Path, flags: int) -> NDArray[np.uint8] | NDArray[np.uint16]:
     try:
         data = path.read_bytes()
         # Some decoders fill what a truncated JPEG lacks with grey; its end marker tells.
@@ -230,9 +247,7 @@ def _decode(path: Path, flags: int) -> Pixels:
         raise _unreadable(path) from error
     if pixels is None:
         raise _unreadable(path)
-    if pixels.dtype == np.uint16:
-        pixels = cv2.convertScaleAbs(pixels, alpha=1 / 257)
-    return np.asarray(pixels, np.uint8)
+    return np.asarray(pixels)
 
 
 def _decode_alpha(path: Path) -> Pixels:

@@ -27,10 +27,16 @@ class Boosted(MattingNetwork):
         alphas, state = self.stages(frames, state)
         return alphas[-1], state
 
-    def stages(self, frames: Tensor, state: State = None) -> tuple[list[Tensor], State]:
-        """Return the alphas of all of the base's stages and the corrected one."""
+    def stages(self, frames: Tensor, state: State = None, base: Tensor | None = None) -> tuple[list[Tensor], State]:
+        """Return the alphas of all of the base's stages and the corrected one.
+
+        Args:
+            frames: The frames.
+            state: What the call before returned.
+            base: The base's alpha of them, where it is known: the base then does not run, and is one stage.
+        """
         before = self.adapter.window
         base_state, past = (None, frames[:, :1].expand(-1, before, -1, -1, -1)) if state is None else state
-        alphas, base_state = self.base.stages(frames, base_state)
+        alphas, base_state = self.base.stages(frames, base_state) if base is None else ([base], None)
         seen = torch.cat([past, frames], dim=1)
         return [*alphas, self.adapter(seen, alphas[-1])], (base_state, seen[:, seen.shape[1] - before :])

@@ -57,9 +57,25 @@ class BwA(MattingTask):
                 where="data.window",
                 remedy=f"set --data.window {adapter.window + 2} or more",
             )
-        alphas, _ = self.network.base.stages(batch["com"])
-        alpha = adapter(batch["com"], alphas[-1][:, adapter.window :])
+        base = batch["base"] if "base" in batch else self.network.base(batch["com"])[0]
+        alpha = adapter(batch["com"], base[:, adapter.window :])
         return self.minimise(alpha, batch, batch["pha"][:, adapter.window :])
+
+    def on_fit_start(self) -> None:
+        """Check that alphas stored beside the footage are this backbone's.
+
+        Raises:
+            ConfigError: They are another network's.
+        """
+        stored = getattr(self.trainer.datamodule, "stored_base", None)  # type: ignore[attr-defined]  # set by fit
+        found = self.network.base.fingerprint()
+        if stored is not None and stored["sha256"] != found:
+            raise ConfigError(
+                expected=f"the backbone whose alphas are stored, {stored['name']} {stored['sha256'][:12]}",
+                found=_say(self._base_identity()),
+                where="model.base",
+                remedy="compose with this backbone, or pass --data.use_base false to run it",
+            )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Leave the backbone's weights out and say which they were."""
@@ -92,6 +108,14 @@ class BwA(MattingTask):
                 where="the checkpoint",
                 remedy="use the config of its own run, config.yaml beside its checkpoints folder",
             )
+
+    def _stages(self, batch: ClipBatch) -> list[torch.Tensor]:
+        """Return the stages' alphas, the backbone's from where it is stored if that is all that stands before."""
+        if "base" not in batch or isinstance(self.network.base.network, Boosted):
+            return super()._stages(batch)
+        state = None if batch["start"][0] == 0 else self._state
+        alphas, self._state = self.network.stages(batch["com"], state, batch["base"])
+        return [alpha.float() for alpha in alphas]
 
     def _base_identity(self) -> dict[str, str]:
         base = self.network.base
