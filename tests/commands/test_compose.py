@@ -161,7 +161,7 @@ def test_a_fit_takes_the_stored_alphas_and_gets_the_same_losses(
         losses.clear()
         run = trainer(tmp_path / str(use_base))
         run.fit(BwA(base(), adapter()), data_of((composed, composed), use_base=use_base))
-        scores = {name: float(value) for name, value in run.callback_metrics.items() if name.startswith("val/")}
+        scores = {name: float(value) for name, value in run.callback_metrics.items() if name.startswith("val/base/")}
         runs[use_base] = ([loss for loss in losses if loss], losses.count(0), scores)
     assert runs[True][1] == 0
     assert runs[False][1] > 0
@@ -170,7 +170,7 @@ def test_a_fit_takes_the_stored_alphas_and_gets_the_same_losses(
     # AdamW turns the last bit of a small gradient into a step, so that the runs drift apart slowly.
     assert runs[True][0] == pytest.approx(runs[False][0], rel=5e-3)
     for name, score in runs[False][2].items():
-        assert runs[True][2][name] == pytest.approx(score, rel=2e-3, abs=2e-2), name
+        assert runs[True][2][name] == pytest.approx(score, rel=1e-3), name
 
 
 def test_a_fit_of_another_backbone_is_refused(composed: Path, tmp_path: Path) -> None:
