@@ -1,7 +1,9 @@
 """Tiny footage on disk: soft blobs that move, over plain and moving backgrounds, drawn from a seed."""
 
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -62,3 +64,39 @@ def write_image(path: Path, pixels: NDArray[np.uint8]) -> None:
 def _texture(rng: np.random.Generator, size: tuple[int, int]) -> NDArray[np.uint8]:
     coarse = rng.integers(0, 130, (6, 8, 3)).astype(np.uint8)
     return np.asarray(cv2.resize(coarse, size[::-1], interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def write_composites(root: Path, *, clips: int = 2, frames: int = 5, size: tuple[int, int] = (HEIGHT, WIDTH)) -> Path:
+    """Write clips ``<clip>/{com,fgr,pha,bgr}/<frame>.png``, as RobustVideoMatting's benchmark has them."""
+    rng = np.random.default_rng(3)
+    for clip in range(clips):
+        bgr, fgr = _texture(rng, size), _texture(rng, size)
+        for t in range(frames):
+            pha = blob(size, np.array([0.3 + 0.05 * t, 0.5]))
+            share = pha[..., None] / np.float32(255)
+            com = np.rint(fgr * share + bgr * (1 - share)).astype(np.uint8)
+            for layer, pixels in (("com", com), ("fgr", fgr), ("pha", pha), ("bgr", bgr)):
+                write_image(root / f"{clip:04}" / layer / f"{t:04}.png", pixels)
+    return root
+
+
+def write_video(
+    path: Path,
+    frames: list[NDArray[np.uint8]],
+    codec: str,
+    pixels: str,
+    fps: Fraction = Fraction(25),
+    options: dict[str, str] | None = None,
+) -> Path:
+    """Encode RGB or RGBA frames."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=fps, options=options)
+        assert isinstance(stream, av.VideoStream)
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = pixels
+        for frame in frames:
+            kind = "rgba" if frame.shape[2] == 4 else "rgb24"
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format=kind)))
+        container.mux(stream.encode())
+    return path

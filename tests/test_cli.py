@@ -43,6 +43,13 @@ def test_every_run_has_a_folder_of_its_own(run: Path) -> None:
         assert {"config.yaml", "metrics.csv", "best.ckpt", "last.ckpt"} <= files
 
 
+def test_a_run_tells_which_frames_it_trained_on(run: Path) -> None:
+    lines = (run / "runs/bwa/version_0/frames_train.csv").read_text().splitlines()
+    assert lines[0] == "clip,frames,first,last,fgr,pha"
+    assert [line.split(",")[:4] for line in lines[1:]] == [["0000", "6", "0", "5"], ["0001", "8", "0", "7"]]
+    assert (run / "runs/bwa/version_1/frames_valid.csv").is_file()
+
+
 def test_the_curves_show_base_boosted_and_gain(run: Path) -> None:
     header = (run / "runs/bwa/version_0/metrics.csv").read_text().splitlines()[0].split(",")
     measures = ("mad", "mse", "sad", "grad", "conn", "dtssd")

@@ -15,7 +15,7 @@ from pytorch_lightning.utilities import rank_zero_info
 # imported so that --model and --data find the classes by their bare names
 from vmatte_pl import models, tasks  # noqa: F401
 from vmatte_pl.callbacks import SaveConfig
-from vmatte_pl.commands import backbones, evaluate
+from vmatte_pl.commands import backbones, check, compose, evaluate
 from vmatte_pl.data import datamodule  # noqa: F401
 from vmatte_pl.errors import VmatteError
 from vmatte_pl.hardware import fastest_precision
@@ -30,6 +30,8 @@ USAGE = """Boost a frozen video matting network with small adapters.
   vmatte test                      score the newest run's best checkpoint and write its report
   vmatte predict                   write that network's alphas of the test clips
   vmatte validate                  score it on the validation clips
+  vmatte check FOLDER              tell what footage a folder holds, and what is wrong with it
+  vmatte compose                   write composed clips, and a backbone's alphas beside them
   vmatte evaluate --pred DIR --true DIR
                                    score the saved mattes of any model
   vmatte backbones                 list the networks that can be boosted, and how to score one by itself
@@ -39,7 +41,12 @@ USAGE = """Boost a frozen video matting network with small adapters.
   --debug                          show the traceback of an error
 """
 
-COMMANDS = {"backbones": backbones.main, "evaluate": evaluate.main}
+COMMANDS = {
+    "backbones": backbones.main,
+    "check": check.main,
+    "compose": compose.main,
+    "evaluate": evaluate.main,
+}
 """What needs no Trainer, by name: takes the words after it, returns the exit status."""
 
 

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Where files are kept, and how they appear whole or not at all."""
 
 import os
 from collections.abc import Iterator
@@ -20,3 +20,10 @@ def atomic(path: Path) -> Iterator[Path]:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def cache_folder() -> Path:
+    """``$VMATTE_CACHE``, or else ``vmatte`` in ``$XDG_CACHE_HOME`` or ``~/.cache``."""
+    if own := os.environ.get("VMATTE_CACHE"):
+        return Path(own)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vmatte"

@@ -12,10 +12,10 @@ class ClipBatch(TypedDict):
     quantities may be taken along T but never along B.
     """
 
-    com: Tensor  # (B, T, 3, H, W) float32 in [0, 1]: fgr * pha + bgr * (1 - pha)
+    com: Tensor  # (B, T, 3, H, W) float32 in [0, 1]: fgr * pha + bgr * (1 - pha), or as it comes
     pha: Tensor  # (B, T, 1, H, W) float32 in [0, 1]: the true alpha
     fgr: Tensor  # (B, T, 3, H, W) float32 in [0, 1]
-    bgr: Tensor  # (B, T, 3, H, W) float32 in [0, 1]
+    bgr: NotRequired[Tensor]  # (B, T, 3, H, W) float32 in [0, 1]: not of clips that come composed
     clip: list[str]  # B names, unique within a split
     start: Tensor  # (B,) int64: the clip's frame index of the window's first frame
     base: NotRequired[Tensor]  # (B, T, 1, H, W) float32 in [0, 1]: the backbone's alpha, where it was stored

@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
+from tests.footage import write_composites
 from vmatte_pl.data.datamodule import MattingData
 from vmatte_pl.data.loading import ClipSampler, EpochSampler
 from vmatte_pl.data.windows import chunks
@@ -34,8 +35,10 @@ def equal(one: list[Any], other: list[Any]) -> bool:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_any_number_of_workers_loads_the_same_bytes(footage: tuple[Path, Path], workers: int) -> None:
-    alone, many = data_of(footage), data_of(footage, workers=workers)
+@pytest.mark.parametrize("damage", [0.0, 1.0])
+def test_any_number_of_workers_loads_the_same_bytes(footage: tuple[Path, Path], workers: int, damage: float) -> None:
+    harm = {"damage": damage, "tempo": damage}
+    alone, many = data_of(footage, **harm), data_of(footage, workers=workers, **harm)
     for data in (alone, many):
         data.setup("fit")
     assert equal(pixels(many.train_dataloader()), pixels(alone.train_dataloader()))
@@ -61,6 +64,27 @@ def test_persistent_workers_follow_the_epoch(footage: tuple[Path, Path]) -> None
     assert not equal(first, second)
 
 
+def test_validation_does_not_depend_on_what_training_draws(footage: tuple[Path, Path]) -> None:
+    plain, other = (
+        data_of(footage),
+        data_of(footage, damage=2.0, tempo=1.0, strength=3.0, background="per_frame", seed=9),
+    )
+    for data in (plain, other):
+        data.setup("fit")
+        data.setup("test")
+    assert equal(pixels(plain.val_dataloader()), pixels(other.val_dataloader()))
+    assert equal(pixels(plain.test_dataloader()), pixels(other.test_dataloader()))
+
+
+def test_a_chunk_is_the_same_whatever_was_read_before(footage: tuple[Path, Path]) -> None:
+    data = data_of(footage)
+    data.setup("test")
+    chunks = data.evaluation["test"]
+    forwards = [chunks[i]["bgr"] for i in range(len(chunks))]
+    backwards = [chunks[i]["bgr"] for i in reversed(range(len(chunks)))]
+    assert all(torch.equal(one, other) for one, other in zip(forwards, reversed(backwards), strict=True))
+
+
 @pytest.mark.parametrize("ranks", [1, 2, 3])
 def test_ranks_share_whole_clips_and_all_of_them(ranks: int) -> None:
     spans = chunks([5, 2, 9, 4], 4)
@@ -83,6 +107,42 @@ def test_ranks_train_on_equally_many_and_on_all_samples(ranks: int) -> None:
     assert {ticket for shard in shards for ticket in shard} == {(0, index) for index in range(7)}
 
 
+def test_composed_clips_need_backgrounds_only_to_get_new_ones(footage: tuple[Path, Path], tmp_path: Path) -> None:
+    root = write_composites(tmp_path / "composed")
+    data = data_of((root, tmp_path / "nowhere"))
+    data.setup("test")
+    batches = [data.on_after_batch_transfer(batch, 0) for batch in data.test_dataloader()]
+    assert "bgr" not in batches[0]
+    again = data_of((root, footage[1]), recompose=True)
+    again.setup("test")
+    new = [again.on_after_batch_transfer(batch, 0) for batch in again.test_dataloader()]
+    assert all(torch.equal(one["pha"], other["pha"]) for one, other in zip(batches, new, strict=True))
+    assert not torch.equal(batches[0]["com"], new[0]["com"])
+
+
+def test_faulty_footage_is_refused_or_left_out(
+    footage: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("VMATTE_CACHE", str(tmp_path / "cache"))
+    root = Path(shutil.copytree(footage[0], tmp_path / "broken"))
+    (root / "train/pha/0000/00001.png").unlink()
+    broken = root / "train/fgr/0001/00003.png"
+    broken.write_bytes(broken.read_bytes()[:200])
+    with pytest.raises(DataError, match=r"1 without their partner.* pass --data\.on_fault skip"):
+        data_of((root, footage[1])).setup("fit")
+    data = data_of((root, footage[1]), on_fault="skip", window=3)
+    data.setup("fit")
+    assert [(clip.name, clip.fgr.ids) for clip in data.training.clips] == [
+        ("0000_00002", [2, 3, 4, 5]),
+        ("0001", [0, 1, 2]),
+        ("0001_00004", [4, 5, 6, 7]),
+    ]
+    for index in range(len(data.training)):
+        data.training[index]
+    assert "Left out, unreadable frame: 1 frame(s) in 1 place(s), the first in " in caplog.text
+    assert "Left out, clip shorter than a window: 1 frame(s)" in caplog.text
+
+
 @pytest.mark.parametrize("workers", [0, 1])
 def test_an_unreadable_frame_is_one_line_from_any_worker(
     footage: tuple[Path, Path], tmp_path: Path, workers: int
@@ -103,7 +163,7 @@ def test_demo_footage_is_made_when_asked_for(footage: tuple[Path, Path], monkeyp
     data = MattingData(window=3, size=(32, 40), workers=0)
     data.prepare_data()
     data.setup("fit")
-    assert {clip.fgr.folder.parents[2] for clip in data.training.clips} == {footage[0]}
+    assert {clip.fgr.home.parents[2] for clip in data.training.clips} == {footage[0]}
 
 
 class Witness(pl.LightningModule):

@@ -5,16 +5,53 @@ import numpy as np
 import pytest
 import torch
 
-from tests.footage import write_footage, write_image
+from tests.footage import write_composites, write_footage, write_image
+from vmatte_pl.data.backgrounds import find_backgrounds
 from vmatte_pl.data.compose import compose
 from vmatte_pl.data.dataset import Sample, TrainWindows, WholeClips, to_clip_batch
-from vmatte_pl.data.layouts import find_backgrounds, find_clips
+from vmatte_pl.data.layouts import find_clips
 from vmatte_pl.errors import DataError
 
 
 def windows_of(footage: tuple[Path, Path], *, augment: bool = True, samples: int | None = None) -> TrainWindows:
     clips, backgrounds = find_clips(footage[0], "train"), find_backgrounds(footage[1], "train")
     return TrainWindows(clips, backgrounds, window=3, size=(32, 40), augment=augment, samples=samples)
+
+
+def test_a_fixed_background_stays_with_its_clip(footage: tuple[Path, Path]) -> None:
+    clips, backgrounds = find_clips(footage[0], "train"), find_backgrounds(footage[1], "train")
+    dataset = TrainWindows(clips, backgrounds, window=3, size=(48, 64), augment=False, background="fixed")
+    whole = WholeClips(clips, backgrounds, chunk=20, size=(48, 64))
+    for sample in (dataset[epoch, i] for epoch in (0, 1) for i in range(len(dataset))):
+        start = sample["start"]
+        assert torch.equal(sample["bgr"], whole[int(sample["clip"])]["bgr"][start : start + 3])
+
+
+def test_backgrounds_may_change_from_frame_to_frame(footage: tuple[Path, Path]) -> None:
+    clips, backgrounds = find_clips(footage[0], "train"), find_backgrounds(footage[1], "train")[:2]  # stills
+    changes = {}
+    for policy in ("per_clip", "per_frame"):
+        dataset = TrainWindows(clips, backgrounds, window=6, size=(48, 64), augment=False, background=policy)
+        samples = [dataset[epoch, 0]["bgr"] for epoch in range(5)]
+        changes[policy] = any(not torch.equal(bgr[:-1], bgr[1:]) for bgr in samples)
+    assert changes == {"per_clip": False, "per_frame": True}
+
+
+def test_damaged_samples_bring_their_composition(footage: tuple[Path, Path]) -> None:
+    clips, backgrounds = find_clips(footage[0], "train"), find_backgrounds(footage[1], "train")
+    dataset = TrainWindows(clips, backgrounds, window=3, size=(32, 40), damage=1.0, tempo=1.0)
+    batch = to_clip_batch(dataset[2])
+    assert {key: batch[key].shape[2] for key in ("com", "pha", "fgr", "bgr")} == {
+        "com": 3,
+        "pha": 1,
+        "fgr": 3,
+        "bgr": 3,
+    }
+    again = TrainWindows(clips, backgrounds, window=3, size=(32, 40), damage=1.0, tempo=1.0)
+    again[4]
+    for epoch, index in ((0, 2), (1, 0), (3, 1)):
+        one, other = dataset[epoch, index], again[epoch, index]
+        assert all(torch.equal(one[key], other[key]) for key in ("com", "fgr", "pha", "bgr"))
 
 
 def same(one: Sample, other: Sample) -> bool:
@@ -111,3 +148,28 @@ def test_a_frame_that_changes_size_is_named(tmp_path: Path, footage: tuple[Path,
 def test_datasets_travel_to_workers(footage: tuple[Path, Path]) -> None:
     dataset = windows_of(footage)
     assert same(pickle.loads(pickle.dumps(dataset))[3], dataset[3])  # noqa: S301 - our own bytes
+
+
+def test_composed_clips_are_taken_as_they_come(tmp_path: Path) -> None:
+    clips = find_clips(write_composites(tmp_path), "test")
+    com = clips[0].com
+    assert com is not None
+    batch = to_clip_batch(WholeClips(clips, [], chunk=3)[0])
+    stored = torch.from_numpy(np.stack([com.rgb(t) for t in range(3)])).movedim(-1, -3).float() / 255
+    assert torch.equal(batch["com"][0], stored)
+    assert "bgr" not in batch
+    shrunk = to_clip_batch(WholeClips(clips, [], chunk=3, size=(24, 32))[0])
+    assert {key: tuple(shrunk[key].shape) for key in ("com", "pha", "fgr")} == {
+        "com": (1, 3, 3, 24, 32),
+        "pha": (1, 3, 1, 24, 32),
+        "fgr": (1, 3, 3, 24, 32),
+    }
+
+
+def test_training_takes_composed_clips_without_augmentation(tmp_path: Path) -> None:
+    clips = find_clips(write_composites(tmp_path), "test")
+    dataset = TrainWindows(clips, [], window=2, size=(48, 64))
+    assert clips[0].com is not None
+    for sample in (dataset[i] for i in range(6)):
+        clip = clips[int(sample["clip"])]
+        assert torch.equal(sample["pha"][1, ..., 0], torch.from_numpy(clip.pha.grey(sample["start"] + 1)))

@@ -6,9 +6,11 @@ import pytest
 import torch
 
 from tests.shared import shared
+from vmatte_pl.data.backgrounds import find_backgrounds
 from vmatte_pl.data.datamodule import MattingData
 from vmatte_pl.data.dataset import to_clip_batch
-from vmatte_pl.data.layouts import Split, find_backgrounds, find_clips
+from vmatte_pl.data.layouts import find_clips
+from vmatte_pl.data.splits import Split
 
 
 @pytest.fixture

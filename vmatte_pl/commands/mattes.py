@@ -17,7 +17,7 @@ from vmatte_pl.data.frames import ImageFrames, Pixels, is_image
 from vmatte_pl.errors import DataError
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".webm", ".mkv", ".avi"})
-_ALPHA, _COLOUR, _OTHER = {"pha", "alpha"}, {"fgr"}, {"com", "bgr", "trimap", "result"}
+_ALPHA, _COLOUR, _OTHER = {"pha", "alpha"}, {"fgr"}, {"com", "bgr", "base", "trimap", "result"}
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,21 @@
 
 import zlib
 from collections.abc import Sequence
+from typing import Literal, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from vmatte_pl.data.frames import ImageFrames, Pixels
+from vmatte_pl.data.frames import Frames, Pixels
+
+BackgroundPolicy: TypeAlias = Literal["per_clip", "per_frame", "fixed"]
+"""Which background a training sample gets.
+
+- ``per_clip``: one for all its frames, drawn anew for each sample and epoch.
+- ``per_frame``: another one for each frame, as the thesis shuffles them.
+- ``fixed``: always its clip's own, as in evaluation.
+"""
 
 
 def compose(fgr: Tensor, pha: Tensor, bgr: Tensor) -> Tensor:
@@ -24,17 +33,33 @@ def compose(fgr: Tensor, pha: Tensor, bgr: Tensor) -> Tensor:
 
 
 def background_frames(
-    backgrounds: Sequence[ImageFrames], times: Sequence[int], rng: np.random.Generator
+    backgrounds: Sequence[Frames],
+    times: Sequence[int],
+    rng: np.random.Generator,
+    fps: float | None = None,
+    every_frame: bool = False,
 ) -> list[Pixels]:
     """Draw one background, and a moment in it, for all the frames at ``times`` of a clip.
 
     A generator seeded by the sample gives every window its own background; one seeded by the clip
     (``clip_rng``) gives all windows of a clip the same one, going on where the window before ended.
+
+    Args:
+        backgrounds: What to draw from; a moving one plays to and fro.
+        times: The frames of the clip.
+        rng: What draws.
+        fps: Frames a second of the clip; a background of another rate is resampled to it. Where either is
+            unknown, they are taken to be the same.
+        every_frame: Whether to draw anew for each frame.
     """
+    if every_frame:
+        return [background_frames(backgrounds, [t], rng, fps)[0] for t in times]
     background = backgrounds[int(rng.integers(len(backgrounds)))]
     first = int(rng.integers(len(background)))
-    moments = [ping_pong(first + t, len(background)) for t in times]
-    decoded = {moment: background.rgb(moment) for moment in dict.fromkeys(moments)}
+    pace = background.fps / fps if background.fps and fps else 1
+    moments = [ping_pong(first + round(t * pace), len(background)) for t in times]
+    # In the order in which a video is decoded.
+    decoded = {moment: background.rgb(moment) for moment in sorted(set(moments))}
     return [decoded[moment] for moment in moments]
 
 

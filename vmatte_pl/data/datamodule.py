@@ -1,6 +1,5 @@
 """The LightningDataModule: footage on disk -> batches on the training device."""
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -8,16 +7,19 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
+from vmatte_pl.data.clips import Clip
+from vmatte_pl.data.compose import BackgroundPolicy
 from vmatte_pl.data.dataset import TrainWindows, WholeClips, to_clip_batch
-from vmatte_pl.data.layouts import Split, find_backgrounds, find_clips
+from vmatte_pl.data.faults import OnFault
+from vmatte_pl.data.frames import Frames
+from vmatte_pl.data.layouts import Layout
 from vmatte_pl.data.loading import ClipLoader, ClipSampler, EpochSampler, calm_worker, collate
-from vmatte_pl.data.views import Fit
+from vmatte_pl.data.manifest import Backbone
+from vmatte_pl.data.protocols import Protocol, TestProtocol, write_choice
+from vmatte_pl.data.sources import DEMO, Sources, base_fits, without_base
+from vmatte_pl.data.splits import Split
+from vmatte_pl.data.views import Fit, Size
 from vmatte_pl.types import ClipBatch
-
-logger = logging.getLogger(__name__)
-
-DEMO = "demo"
-DEMO_EMPTY = "demo-empty"
 
 
 class MattingData(pl.LightningDataModule):
@@ -29,20 +31,37 @@ class MattingData(pl.LightningDataModule):
     processes. Each process takes whole clips, so the Trainer needs ``use_distributed_sampler=False``.
 
     Args:
-        root: Folder with ``{train,valid,test}/{fgr,pha}/<clip>/<frame>.jpg``, VideoMatte240K's layout; "demo"
-            and "demo-empty" are the built-in footage.
+        root: Folder with ``{train,valid,test}/{fgr,pha}/<clip>/<frame>.jpg``, VideoMatte240K's layout, or any
+            other of ``vmatte_pl.data.layouts.Layout``; "demo" is the built-in footage.
         backgrounds: Folder with ``{train,valid,test}/`` or without them: images are still backgrounds,
-            folders of frames moving ones; "demo" is the built-in footage, "demo-empty" the same places without the
-            dummies of people that stand in them.
+            videos and folders of frames moving ones; "demo" is the built-in footage, "demo-empty" the same places
+            without the dummies of people that stand in them. Clips that come composed need none.
+        layout: How the clips lie on disk; null finds out.
+        recompose: Whether clips that come composed get new backgrounds, as all others.
+        on_fault: What to do about faulty footage: "refuse" stops at the first fault; "skip" looks at every
+            frame once, remembers what it found, and leaves out and reports what is faulty.
+        protocol: What to train on, by name: see ``vmatte_pl.data.protocols``.
+        test_protocol: What to test on, by name.
         size: Height and width to train at.
         eval_size: Height and width to evaluate at; null keeps each clip's own.
         fit: How clips of another aspect ratio fit: "crop" keeps the subject and cuts off the rest, "pad"
             keeps the whole frame and shows background beside it, "stretch" distorts.
+        background: Which background a training sample gets: one for all its frames (per_clip), one for each
+            frame (per_frame), or always its clip's own (fixed).
+        fps: Frames a second of clips that do not say it, as folders of images; null takes them to be as fast
+            as the backgrounds.
+        background_fps: The same of backgrounds.
+        use_base: Whether a fit on clips that `vmatte compose` wrote takes the backbone's alphas from base/
+            instead of running it.
         window: Frames in a training sample.
         chunk: Frames in an evaluation step; more is faster and takes more memory.
         batch_size: Training samples in a step.
         samples_per_epoch: Training samples in an epoch; null takes every window once.
-        augment: Whether training augments.
+        augment: Whether training moves, relights and grains the layers.
+        strength: How much of it.
+        damage: How much training blurs layers, and sharpens, shrinks and compresses their composition as a
+            camera does; 0 is nothing, 1 a third of the samples each. Costs time.
+        tempo: How often training plays faster, slower, backwards, or pauses; 0 is never, 1 often.
         workers: Processes that load; 0 loads in the main process.
         seed: Seeds what training draws.
     """
@@ -51,28 +70,62 @@ class MattingData(pl.LightningDataModule):
         self,
         root: str = DEMO,
         backgrounds: str = DEMO,
+        layout: Layout | None = None,
+        recompose: bool = False,
+        on_fault: OnFault = "refuse",
+        protocol: Protocol = "all",
+        test_protocol: TestProtocol = "all",
         size: tuple[int, int] = (144, 256),
         eval_size: tuple[int, int] | None = None,
         fit: Fit = "crop",
+        background: BackgroundPolicy = "per_clip",
+        fps: float | None = None,
+        background_fps: float | None = None,
+        use_base: bool = True,
         window: int = 4,
         chunk: int = 8,
         batch_size: int = 4,
         samples_per_epoch: int | None = None,
         augment: bool = True,
+        strength: float = 1.0,
+        damage: float = 0.0,
+        tempo: float = 0.0,
         workers: int = 2,
         seed: int = 0,
     ) -> None:
         super().__init__()
         self.root, self.backgrounds = root, backgrounds
+        self.layout, self.recompose, self.on_fault = layout, recompose, on_fault
+        self.protocol, self.test_protocol = protocol, test_protocol
         self.size, self.eval_size, self.fit = size, eval_size, fit
+        self.background, self.fps, self.background_fps = background, fps, background_fps
+        self.use_base = use_base
+        self.stored_base: Backbone | None = None
         self.window, self.chunk, self.batch_size = window, chunk, batch_size
         self.samples_per_epoch, self.augment = samples_per_epoch, augment
+        self.strength, self.damage, self.tempo = strength, damage, tempo
         self.workers, self.seed = workers, seed
         self.evaluation: dict[Split, WholeClips] = {}
 
+    def sources(self) -> Sources:
+        """Return where clips and backgrounds come from."""
+        return Sources(
+            root=self.root,
+            backgrounds=self.backgrounds,
+            layout=self.layout,
+            recompose=self.recompose,
+            on_fault=self.on_fault,
+            protocol=self.protocol,
+            test_protocol=self.test_protocol,
+            fps=self.fps,
+            background_fps=self.background_fps,
+            window=self.window,
+            workers=self.workers,
+        )
+
     def prepare_data(self) -> None:
         """Make the built-in footage, if it is asked for and not there yet."""
-        self._folders()
+        self.sources().prepare()
 
     def setup(self, stage: str) -> None:
         """Scan the folders of the splits that ``stage`` needs.
@@ -80,26 +133,26 @@ class MattingData(pl.LightningDataModule):
         Raises:
             DataError: If footage is missing, does not match, or is too short.
         """
-        root, backgrounds = self._folders()
+        self.stored_base = self.sources().stored_base() if stage == "fit" and self.use_base else None
         if stage == "fit":
+            clips, backgrounds = self._footage("train", self.size)
             self.training = TrainWindows(
-                find_clips(root, "train"),
-                find_backgrounds(backgrounds, "train"),
+                clips,
+                backgrounds,
                 window=self.window,
                 size=self.size,
                 fit=self.fit,
+                background=self.background,
                 augment=self.augment,
+                strength=self.strength,
+                damage=self.damage,
+                tempo=self.tempo,
                 samples=self.samples_per_epoch,
                 seed=self.seed,
             )
         split: Split = "valid" if stage in {"fit", "validate"} else "test"
-        self.evaluation[split] = WholeClips(
-            find_clips(root, split),
-            find_backgrounds(backgrounds, split),
-            chunk=self.chunk,
-            size=self.eval_size,
-            fit=self.fit,
-        )
+        clips, backgrounds = self._footage(split, self.eval_size)
+        self.evaluation[split] = WholeClips(clips, backgrounds, chunk=self.chunk, size=self.eval_size, fit=self.fit)
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Load windows, shared out over the processes."""
@@ -122,6 +175,15 @@ class MattingData(pl.LightningDataModule):
         """Turn bytes into floats and compose them, on the training device."""
         return to_clip_batch(batch)
 
+    def _footage(self, split: Split, size: Size | None) -> tuple[list[Clip], list[Frames]]:
+        sources = self.sources()
+        clips = sources.clips(split)
+        if (folder := self._run_folder()) is not None:
+            write_choice(clips, folder / f"frames_{split}.csv")
+        if self.stored_base is None or not base_fits(clips, size):
+            clips = without_base(clips)
+        return clips, sources.backgrounds_of(split, clips)
+
     def _whole_clips(self, split: Split) -> DataLoader[Any]:
         dataset = self.evaluation[split]
         return ClipLoader(dataset, sampler=ClipSampler(dataset.spans, *self._rank()), **self._loading())
@@ -138,14 +200,13 @@ class MattingData(pl.LightningDataModule):
     def _rank(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
 
-    def _folders(self) -> tuple[Path, Path]:
-        root, backgrounds = Path(self.root).expanduser(), Path(self.backgrounds).expanduser()
-        if {self.root, self.backgrounds} & {DEMO, DEMO_EMPTY}:
-            from vmatte_pl.data import demo  # drawing needs modules that other footage does not
-
-            recipes = {DEMO: demo.FULL, DEMO_EMPTY: demo.EMPTY}
-            if self.root in recipes:
-                root = demo.demo_footage(recipe=recipes[self.root])[0]
-            if self.backgrounds in recipes:
-                backgrounds = demo.demo_footage(recipe=recipes[self.backgrounds])[1]
-        return root, backgrounds
+    def _run_folder(self) -> Path | None:
+        """Return the folder of the run whose checkpoint is used, or else the run's own, on rank zero."""
+        if self.trainer is None or not self.trainer.loggers:
+            return None
+        log_dir, checkpoint = self.trainer.log_dir, self.trainer.ckpt_path  # the first one is a broadcast
+        if not self.trainer.is_global_zero:
+            return None
+        if checkpoint is not None and Path(checkpoint).parent.name == "checkpoints":
+            return Path(checkpoint).parent.parent
+        return Path(log_dir) if log_dir else None

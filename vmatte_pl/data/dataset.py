@@ -2,19 +2,21 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, Generic, TypeAlias, TypedDict, TypeVar
+from typing import Any, Generic, NotRequired, TypeAlias, TypedDict, TypeVar, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset, default_collate
 
-from vmatte_pl.data.compose import background_frames, clip_rng, compose
-from vmatte_pl.data.frames import ImageFrames, Pixels
-from vmatte_pl.data.layouts import Clip
-from vmatte_pl.data.transforms import Augment, Layers, fit_layers
+from vmatte_pl.data.clips import Clip, long_enough
+from vmatte_pl.data.compose import BackgroundPolicy, background_frames, clip_rng, compose
+from vmatte_pl.data.damage import Damage
+from vmatte_pl.data.faults import Faults
+from vmatte_pl.data.frames import Frames, Pixels, decode_shares
+from vmatte_pl.data.transforms import Augment, fit_composed, fit_layers
 from vmatte_pl.data.views import Fit, Size, Subject, find_subject
-from vmatte_pl.data.windows import chunks, windows
+from vmatte_pl.data.windows import chunks, retime, windows
 from vmatte_pl.errors import DataError
 from vmatte_pl.types import ClipBatch
 
@@ -33,7 +35,9 @@ class Sample(TypedDict):
 
     fgr: Tensor  # (T, H, W, 3) uint8
     pha: Tensor  # (T, H, W, 1) uint8
-    bgr: Tensor  # (T, H, W, 3) uint8
+    bgr: NotRequired[Tensor]  # (T, H, W, 3) uint8, or
+    com: NotRequired[Tensor]  # (T, H, W, 3) uint8, of a clip that comes composed
+    base: NotRequired[Tensor]  # (T, H, W, 1) float32 in [0, 1]: 8 bits would round a backbone's alpha
     clip: str
     start: int
 
@@ -44,8 +48,14 @@ def to_clip_batch(sample: Sample) -> ClipBatch:
     The result lies in memory with colour last (``torch.channels_last`` once B and T are flattened).
     """
     batch: dict[str, Any] = dict(sample) if sample["fgr"].ndim == 5 else default_collate([sample])
-    fgr, pha, bgr = (batch[key].movedim(-1, -3).float().div_(255) for key in ("fgr", "pha", "bgr"))
-    return ClipBatch(com=compose(fgr, pha, bgr), pha=pha, fgr=fgr, bgr=bgr, clip=batch["clip"], start=batch["start"])
+    for key in ("fgr", "pha", "bgr", "com"):
+        if key in batch:
+            batch[key] = batch[key].movedim(-1, -3).float().div_(255)
+    if "base" in batch:
+        batch["base"] = batch["base"].movedim(-1, -3)
+    if "com" not in batch:
+        batch["com"] = compose(batch["fgr"], batch["pha"], batch["bgr"])
+    return cast(ClipBatch, batch)
 
 
 class _Samples(Dataset[Sample], Generic[_Key]):
@@ -73,7 +83,11 @@ class TrainWindows(_Samples[int | Ticket]):
         window: T, frames a sample.
         size: Height and width of the samples.
         fit: How a foreground of another aspect ratio fits ``size``.
+        background: Which background a sample gets.
         augment: Whether to augment.
+        strength: Of the augmentation's motion, light and noise.
+        damage: Strength of blur, sharpening, lost resolution and JPEG blocks.
+        tempo: Strength of changes of pace, direction and pauses.
         samples: Samples an epoch; None takes every window once.
         seed: Seeds all that is drawn.
 
@@ -84,27 +98,25 @@ class TrainWindows(_Samples[int | Ticket]):
     def __init__(
         self,
         clips: Sequence[Clip],
-        backgrounds: Sequence[ImageFrames],
+        backgrounds: Sequence[Frames],
         *,
         window: int,
         size: Size,
         fit: Fit = "crop",
+        background: BackgroundPolicy = "per_clip",
         augment: bool = True,
+        strength: float = 1.0,
+        damage: float = 0.0,
+        tempo: float = 0.0,
         samples: int | None = None,
         seed: int = 0,
     ) -> None:
-        for clip in clips:
-            if len(clip) < window:
-                raise DataError(
-                    expected=f"at least {window} frames in each clip, a window's length",
-                    found=f"{len(clip)} in clip {clip.name}",
-                    where=clip.fgr.folder,
-                    remedy=f"pass --data.window {len(clip)}, or remove the clip",
-                )
         self.clips, self.backgrounds = clips, backgrounds
-        self.size, self.fit, self.seed = size, fit, seed
-        self.augment = Augment(size, fit) if augment else None
-        self.spans = windows([len(clip) for clip in clips], window)
+        self.size, self.fit, self.background, self.seed = size, fit, background, seed
+        self.augment = Augment.of_strength(size, fit, strength) if augment else None
+        self.damage = Damage(damage) if damage else None
+        self.tempo = tempo
+        self.spans = windows([len(clip) for clip in long_enough(clips, window, Faults())], window)
         self.samples = samples or len(self.spans)
 
     def __len__(self) -> int:
@@ -116,13 +128,28 @@ class TrainWindows(_Samples[int | Ticket]):
             raise IndexError(index)
         rng = np.random.default_rng([self.seed, epoch, index])
         clip, times = self._place(epoch, index, rng)
+        if clip.com is not None:
+            return _composed_sample(clip, clip.com, times, self.size, self.fit)
+        if self.tempo:
+            times = retime(times[0], len(times), len(clip), self.tempo, rng)
         fgr, pha = read_frames(clip, times)
-        bgr = background_frames(self.backgrounds, range(len(times)), rng)
+        bgr = self._background(clip, times, rng)
         if self.augment:
-            return _sample(clip, times, self.augment(fgr, pha, bgr, rng))
-        return _sample(clip, times, fit_layers(fgr, pha, bgr, self.size, self.fit, find_subject(pha)))
+            layers = self.augment(fgr, pha, bgr, rng)
+        else:
+            layers = fit_layers(fgr, pha, bgr, self.size, self.fit, find_subject(pha))
+        if self.damage:
+            damaged = self.damage(*layers, rng)
+            return _sample(clip, times, **dict(zip(("fgr", "pha", "bgr", "com"), damaged, strict=True)))
+        return _sample(clip, times, **layers._asdict())
 
-    def _place(self, epoch: int, index: int, rng: np.random.Generator) -> tuple[Clip, range]:
+    def _background(self, clip: Clip, times: Sequence[int], rng: np.random.Generator) -> list[Pixels]:
+        if self.background == "fixed":
+            return background_frames(self.backgrounds, times, clip_rng(clip.name), clip.fps)
+        count = range(len(times))
+        return background_frames(self.backgrounds, count, rng, clip.fps, every_frame=self.background == "per_frame")
+
+    def _place(self, epoch: int, index: int, rng: np.random.Generator) -> tuple[Clip, Sequence[int]]:
         """Choose the clip and the frames: a window in turn, begun up to half a window earlier or later."""
         turn, place = divmod(index, len(self.spans))
         order = np.random.default_rng([self.seed, epoch, turn, 1]).permutation(len(self.spans))
@@ -148,7 +175,7 @@ class WholeClips(_Samples[int]):
     def __init__(
         self,
         clips: Sequence[Clip],
-        backgrounds: Sequence[ImageFrames],
+        backgrounds: Sequence[Frames],
         *,
         chunk: int,
         size: Size | None = None,
@@ -164,11 +191,13 @@ class WholeClips(_Samples[int]):
     def __getitem__(self, index: int) -> Sample:
         span = self.spans[index]
         clip, times = self.clips[span.clip], range(span.start, span.stop)
+        if clip.com is not None:
+            return _composed_sample(clip, clip.com, times, self.size, self.fit)
         fgr, pha = read_frames(clip, times)
-        bgr = background_frames(self.backgrounds, times, clip_rng(clip.name))
+        bgr = background_frames(self.backgrounds, times, clip_rng(clip.name), clip.fps)
         size = self.size or clip.size
-        subject = _subject_of(clip) if self.size else Subject.whole(size)
-        return _sample(clip, times, fit_layers(fgr, pha, bgr, size, self.fit, subject))
+        subject = subject_of(clip) if self.size else Subject.whole(size)
+        return _sample(clip, times, **fit_layers(fgr, pha, bgr, size, self.fit, subject)._asdict())
 
 
 def read_frames(clip: Clip, times: Sequence[int]) -> tuple[list[Pixels], list[Pixels]]:
@@ -177,26 +206,44 @@ def read_frames(clip: Clip, times: Sequence[int]) -> tuple[list[Pixels], list[Pi
     Raises:
         DataError: If a frame cannot be read or differs in size from the clip's first.
     """
-    fgr, pha = [clip.fgr.rgb(t) for t in times], [clip.pha.grey(t) for t in times]
-    for frames, pixels in ((clip.fgr, fgr), (clip.pha, pha)):
-        for t, frame in zip(times, pixels, strict=True):
-            if frame.shape[:2] != clip.size:
-                (height, width), (h, w) = clip.size, frame.shape[:2]
-                raise DataError(
-                    expected=f"frames of one size in a clip, here {width}x{height}",
-                    found=f"{w}x{h}",
-                    where=frames.folder / frames.names[t],
-                    remedy="export the clip's frames again, or split it where the size changes",
-                )
-    return fgr, pha
+    # Side by side, so that a video with alpha decodes each frame once.
+    both = [(_read(clip.fgr, t, clip.size), _read(clip.pha, t, clip.size, grey=True)) for t in times]
+    return [colour for colour, _ in both], [alpha for _, alpha in both]
+
+
+def _read(frames: Frames, t: int, size: Size, grey: bool = False) -> Pixels:
+    frame = frames.grey(t) if grey else frames.rgb(t)
+    if frame.shape[:2] != size:
+        (height, width), (h, w) = size, frame.shape[:2]
+        raise DataError(
+            expected=f"frames of one size in a clip, here {width}x{height}",
+            found=f"{w}x{h}",
+            where=frames.where(t),
+            remedy="export the clip's frames again, or split it where the size changes",
+        )
+    return frame
 
 
 @lru_cache(maxsize=8)  # the chunks of a clip come one after another
-def _subject_of(clip: Clip) -> Subject:
+def subject_of(clip: Clip) -> Subject:
     """Find a clip's subject in five frames of it, so that all its chunks are cropped alike."""
     return find_subject([clip.pha.grey(int(t)) for t in np.linspace(0, len(clip) - 1, 5)])
 
 
-def _sample(clip: Clip, times: range, layers: Layers) -> Sample:
-    fgr, pha, bgr = (torch.from_numpy(layer) for layer in (layers.fgr, layers.pha[..., None], layers.bgr))
-    return Sample(fgr=fgr, pha=pha, bgr=bgr, clip=clip.name, start=times.start)
+def _composed_sample(clip: Clip, com: Frames, times: Sequence[int], size: Size | None, fit: Fit) -> Sample:
+    """Take a clip as it comes composed, at its own size or at ``size``."""
+    fgr, pha = read_frames(clip, times)
+    layers = (fgr, pha, [_read(com, t, clip.size) for t in times])
+    subject = subject_of(clip) if size else Subject.whole(clip.size)
+    fitted = fit_composed(*layers, size or clip.size, fit, subject)
+    sample = _sample(clip, times, **dict(zip(("fgr", "pha", "com"), fitted, strict=True)))
+    if clip.base is not None:
+        base = np.stack([decode_shares(clip.base.where(t)) for t in times])
+        sample["base"] = torch.from_numpy(base[..., None])
+    return sample
+
+
+def _sample(clip: Clip, times: Sequence[int], pha: Pixels, **colours: Pixels) -> Sample:
+    layers = {"pha": pha[..., None], **colours}
+    tensors = {key: torch.from_numpy(layer) for key, layer in layers.items()}
+    return cast(Sample, {**tensors, "clip": clip.name, "start": times[0]})

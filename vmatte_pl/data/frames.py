@@ -2,11 +2,12 @@
 
 import os
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol, Self, TypeAlias
 
 import cv2
 import numpy as np
@@ -32,6 +33,47 @@ def is_image(name: str) -> bool:
     return not name.startswith(".") and os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122 - no Path for each of 240,000 names
 
 
+class Frames(Protocol):
+    """A sequence of frames that can be read in any order, counted from 0, from images or from a video."""
+
+    @property
+    def home(self) -> Path:
+        """The folder of the images, or the video."""
+
+    @property
+    def ids(self) -> list[int]:
+        """The frames' numbers on disk, rising."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the first frame."""
+
+    @property
+    def fps(self) -> float | None:
+        """Frames a second, if known."""
+
+    @property
+    def has_alpha(self) -> bool:
+        """Whether the frames have an alpha channel."""
+
+    def __len__(self) -> int: ...
+
+    def take(self, positions: Sequence[int]) -> Self:
+        """Keep the frames at these positions."""
+
+    def matte(self) -> Self:
+        """Return the same frames with their alpha channel for ``grey``."""
+
+    def where(self, t: int) -> Path | str:
+        """Say where frame ``t`` lies, for messages."""
+
+    def rgb(self, t: int) -> Pixels:
+        """Decode frame ``t`` as (H, W, 3) RGB."""
+
+    def grey(self, t: int) -> Pixels:
+        """Decode frame ``t`` as (H, W): brightness, or the alpha channel of a ``matte``."""
+
+
 @dataclass(frozen=True, slots=True)
 class ImageFrames:
     """Images of one folder, as a sequence; a photo is a sequence of one.
@@ -42,17 +84,38 @@ class ImageFrames:
     Args:
         folder: The folder.
         names: The file names, in order.
+        is_matte: Whether ``grey`` is the alpha channel.
+        fps: Frames a second, if known.
     """
 
     folder: Path
     names: tuple[str, ...]
+    is_matte: bool = False
+    fps: float | None = None
 
     @classmethod
-    def of_folder(cls, folder: Path) -> "ImageFrames":
+    def of_folder(cls, folder: Path) -> Self:
         """Take every image of a folder, in the order of their frame ids.
 
         Raises:
             DataError: If there is no image, one without a number, or two with the same number.
+        """
+        frames, twins = cls.first_of_each(folder)
+        if twins:
+            raise DataError(
+                expected="one file for each frame",
+                found=f"{twins[0]} beside another file, both frame {frame_id(twins[0], folder)}",
+                where=folder,
+                remedy="keep one of them",
+            )
+        return frames
+
+    @classmethod
+    def first_of_each(cls, folder: Path) -> tuple[Self, list[str]]:
+        """Take one image for each frame id of a folder, and name those whose id another one has.
+
+        Raises:
+            DataError: If there is no image, or one without a number.
         """
         names = os.listdir(folder)  # noqa: PTH208 - again, names alone
         found = sorted((frame_id(name, folder), name) for name in names if is_image(name))
@@ -63,18 +126,18 @@ class ImageFrames:
                 where=folder,
                 remedy=f"put the frames there ({', '.join(sorted(IMAGE_SUFFIXES))}), or remove the folder",
             )
-        for (one, name), (other, twin) in pairwise(found):
-            if one == other:
-                raise DataError(
-                    expected="one file for each frame",
-                    found=f"{name} beside {twin}, both frame {one}",
-                    where=folder,
-                    remedy="keep one of them",
-                )
-        return cls(folder, tuple(name for _, name in found))
+        twins = [twin for (one, _), (other, twin) in pairwise(found) if one == other]
+        if twins:
+            found = sorted(dict(reversed(found)).items())
+        return cls(folder, tuple(name for _, name in found)), twins
 
     def __len__(self) -> int:
         return len(self.names)
+
+    @property
+    def home(self) -> Path:
+        """The folder."""
+        return self.folder
 
     @property
     def ids(self) -> list[int]:
@@ -86,13 +149,35 @@ class ImageFrames:
         """Height and width of the first frame, from its header."""
         return image_size(self.folder / self.names[0])
 
+    @property
+    def has_alpha(self) -> bool:
+        """Whether the first image has an alpha channel, from its header."""
+        with _opened(self.where(0)) as image:
+            return image.has_transparency_data
+
+    def take(self, positions: Sequence[int]) -> Self:
+        """Keep the frames at these positions."""
+        return replace(self, names=tuple(self.names[t] for t in positions))
+
+    def matte(self) -> Self:
+        """Return the same frames with their alpha channel for ``grey``."""
+        return replace(self, is_matte=True)
+
+    def where(self, t: int) -> Path:
+        """Return the path of frame ``t``."""
+        return self.folder / self.names[t]
+
     def rgb(self, t: int) -> Pixels:
         """Decode frame ``t``, counted from 0, as (H, W, 3) RGB."""
-        return _decode(self.folder / self.names[t], cv2.IMREAD_COLOR_RGB)
+        return _decode(self.where(t), cv2.IMREAD_COLOR_RGB)
 
     def grey(self, t: int) -> Pixels:
-        """Decode frame ``t``, counted from 0, as (H, W) grey."""
-        return _decode(self.folder / self.names[t], cv2.IMREAD_GRAYSCALE)
+        """Decode frame ``t``, counted from 0, as (H, W): brightness, or the alpha channel of a matte.
+
+        Raises:
+            DataError: If the file cannot be read, or a matte has no alpha channel.
+        """
+        return _decode_alpha(self.where(t)) if self.is_matte else _decode(self.where(t), cv2.IMREAD_GRAYSCALE)
 
 
 def frame_id(name: str, folder: Path) -> int:
@@ -112,23 +197,47 @@ def frame_id(name: str, folder: Path) -> int:
     return int(number[1])
 
 
+def decode_shares(path: Path | str) -> NDArray[np.float32]:
+    """Decode a grey image as (H, W) in [0, 1], to all the bits that it has.
+
+    Raises:
+        DataError: If the file cannot be read.
+    """
+    pixels = _imdecode(Path(path), cv2.IMREAD_UNCHANGED)
+    return np.asarray(pixels / np.float32(np.iinfo(pixels.dtype).max), np.float32)
+
+
 def image_size(path: Path) -> tuple[int, int]:
     """Read an image's height and width from its header, turned upright as its EXIF orientation says.
 
     Raises:
         DataError: If the file cannot be read.
     """
-    try:
-        with Image.open(path) as image:
-            width, height = image.size
-            # Where there is none in the header, some formats would decode the image to look for it.
-            sideways = "exif" in image.info and image.getexif().get(_ORIENTATION, 1) >= _FIRST_SIDEWAYS
-    except (OSError, UnidentifiedImageError) as error:
-        raise _unreadable(path) from error
+    with _opened(path) as image:
+        width, height = image.size
+        # Where there is none in the header, some formats would decode the image to look for it.
+        sideways = "exif" in image.info and image.getexif().get(_ORIENTATION, 1) >= _FIRST_SIDEWAYS
     return (width, height) if sideways else (height, width)
 
 
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """Open an image and read its header."""
+    try:
+        with Image.open(path) as image:
+            yield image
+    except (OSError, UnidentifiedImageError) as error:
+        raise _unreadable(path) from error
+
+
 def _decode(path: Path, flags: int) -> Pixels:
+    pixels = _imdecode(path, flags)
+    if pixels.dtype == np.uint16:
+        pixels = cv2.convertScaleAbs(pixels, alpha=1 / 257)
+    return np.asarray(pixels, np.uint8)
+
+
+def _imdecode(path: Path, flags: int) -> NDArray[np.uint8] | NDArray[np.uint16]:
     try:
         data = path.read_bytes()
         # Some decoders fill what a truncated JPEG lacks with grey; its end marker tells.
@@ -138,7 +247,19 @@ def _decode(path: Path, flags: int) -> Pixels:
         raise _unreadable(path) from error
     if pixels is None:
         raise _unreadable(path)
-    return np.asarray(pixels, np.uint8)
+    return np.asarray(pixels)
+
+
+def _decode_alpha(path: Path) -> Pixels:
+    pixels = _decode(path, cv2.IMREAD_UNCHANGED)
+    if pixels.ndim != 3 or pixels.shape[2] != 4:
+        raise DataError(
+            expected="an image with an alpha channel",
+            found="one without",
+            where=path,
+            remedy="export the sequence with alpha, or give the alpha as images of its own",
+        )
+    return np.ascontiguousarray(pixels[..., 3])
 
 
 def _unreadable(path: Path) -> DataError:

@@ -4,7 +4,7 @@ Foreground and alpha always share their geometry; colour never touches the alpha
 """
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import cv2
 import numpy as np
@@ -34,11 +34,20 @@ def fit_layers(
 
     The background is cropped to the output's aspect ratio, whatever ``fit`` is.
     """
-    view = fit_view(fit, _size(pha[0]), size, subject, len(pha))
-    # Enlarged, the outermost pixels reach beyond the frame's edge by part of a pixel.
-    beyond = max(0.0, 1 - float((view.extent[0] / size[::-1]).min())) / 2
-    view = view.clear_of_cuts(subject, _size(pha[0]), margin=beyond)
+    view = _fit_subject(fit, pha, size, subject)
     return _render(fgr, pha, bgr, view, _background_view(bgr, size), size)
+
+
+def fit_composed(
+    fgr: Footage, pha: Footage, com: Footage, size: Size, fit: Fit, subject: Subject
+) -> tuple[Pixels, Pixels, Pixels]:
+    """Bring the layers of a composed clip to ``size``, all alike."""
+    view = _fit_subject(fit, pha, size, subject)
+    return (
+        warp(fgr, view, size, cv2.BORDER_REPLICATE),
+        warp(pha, view, size, cv2.BORDER_CONSTANT),
+        warp(com, view, size, cv2.BORDER_REFLECT_101),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +77,13 @@ class Augment:
     tilt: float = 3.0
     light: float = 1.0
     noise: float = 6.0
+
+    @classmethod
+    def of_strength(cls, size: Size, fit: Fit, strength: float) -> Self:
+        """Scale motion, light and noise; 1 leaves them as they are by default."""
+        scaled = ("shift", "zoom", "turn", "tilt", "light", "noise")
+        defaults = cls(size, fit)
+        return replace(defaults, **{name: strength * getattr(defaults, name) for name in scaled})
 
     def __call__(self, fgr: Footage, pha: Footage, bgr: Footage, rng: np.random.Generator) -> Layers:
         """Change the layers of one window: T frames of (H, W, 3), (H, W) and (H, W, 3)."""
@@ -135,6 +151,13 @@ def _render(fgr: Footage, pha: Footage, bgr: Footage, near: Views, far: Views, s
         warp(pha, near, size, cv2.BORDER_CONSTANT),
         warp(bgr, far, size, cv2.BORDER_REFLECT_101),
     )
+
+
+def _fit_subject(fit: Fit, pha: Footage, size: Size, subject: Subject) -> Views:
+    view = fit_view(fit, _size(pha[0]), size, subject, len(pha))
+    # Enlarged, the outermost pixels reach beyond the frame's edge by part of a pixel.
+    beyond = max(0.0, 1 - float((view.extent[0] / size[::-1]).min())) / 2
+    return view.clear_of_cuts(subject, _size(pha[0]), margin=beyond)
 
 
 def _background_view(bgr: Footage, size: Size) -> Views:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 
 class Span(NamedTuple):
     """Frames ``start`` to ``stop`` (exclusive) of one clip."""
@@ -39,3 +41,28 @@ def chunks(lengths: Sequence[int], chunk: int) -> list[Span]:
         for clip, length in enumerate(lengths)
         for start in range(0, length, chunk)
     ]
+
+
+def retime(start: int, window: int, length: int, strength: float, rng: np.random.Generator) -> list[int]:
+    """Draw which frames of a clip a window shows: faster, slower, backwards, or with a pause.
+
+    Args:
+        start: Where the window would begin; it begins earlier where the clip would end too soon.
+        window: T, the number of frames.
+        length: Of the clip.
+        strength: 0 takes ``window`` frames from ``start`` on; at 1 four windows in ten change their pace, by a
+            factor of two at most, three run backwards, two pause.
+        rng: What draws.
+    """
+    changes = rng.random(3) < strength * np.array([0.4, 0.3, 0.2])
+    pace = np.exp(rng.uniform(-np.log(2), np.log(2)))
+    pause, hold = int(rng.integers(window)), int(rng.integers(1, max(2, window // 2)))
+    steps = np.arange(window)
+    if changes[0]:
+        steps = np.rint(steps * min(pace, (length - 1) / max(1, window - 1))).astype(int)
+    times = min(start, length - 1 - int(steps[-1])) + steps
+    if changes[1]:
+        times = times[::-1]
+    if changes[2]:
+        times = np.insert(times, pause, np.full(hold, times[pause]))[:window]
+    return [int(t) for t in times]

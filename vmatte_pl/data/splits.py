@@ -1,0 +1,98 @@
+"""The folders of a dataset's splits, and what stands in for those that are missing."""
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal, TypeAlias, TypeVar
+
+from vmatte_pl.errors import DataError
+
+logger = logging.getLogger(__name__)
+
+Split: TypeAlias = Literal["train", "valid", "test"]
+SPLITS: tuple[Split, ...] = ("train", "valid", "test")
+
+_FOLDERS: dict[Split, tuple[str, ...]] = {"train": ("train",), "valid": ("valid", "val"), "test": ("test",)}
+_Item = TypeVar("_Item")
+
+
+def of_split(root: Path, split: Split, scan: Callable[[Path], list[_Item]]) -> list[_Item]:
+    """List what a split has; ``scan`` lists what a folder has.
+
+    A split's folder has its name, or a name that begins with it (``train_1000``, ``testval``); ``val`` is as
+    good as ``valid``. Without one for validation, the last tenth of train's items (one to four of them) are
+    for validation instead of training. A tree without any such folder is split the same way, its last items
+    for testing, those before them for validation.
+
+    Raises:
+        DataError: If there is no such folder, or several.
+    """
+    folders = {name: split_folder(root, name) for name in SPLITS}
+    folder, train = folders[split], folders["train"]
+    if not any(folders.values()):
+        parts = _divide(scan(root))
+        logger.info("%s has no train, valid and test: its clips in order are %s", root, _sizes(parts))
+        return parts[split]
+    if folder is not None and (split != "train" or folders["valid"] is not None):
+        return scan(folder)
+    if train is None or split == "test":
+        raise DataError(
+            expected=f"a folder named {' or '.join(_FOLDERS[split])}",
+            found="none",
+            where=root,
+            remedy="add it, or point --data.root or --data.backgrounds at the folder above the splits",
+        )
+    kept, held_out = hold_out(scan(train))
+    if split == "valid":
+        logger.info("%s has no valid folder: %d of train's are held out for validation", root, len(held_out))
+    return kept if split == "train" else held_out
+
+
+def split_folder(root: Path, split: Split) -> Path | None:
+    """Find the folder of a split.
+
+    Raises:
+        DataError: If ``root`` is no folder, or several folders could be meant.
+    """
+    if not root.is_dir():
+        raise DataError(
+            expected="a folder",
+            found="a file" if root.exists() else "nothing",
+            where=root,
+            remedy="check --data.root and --data.backgrounds",
+        )
+    for name in _FOLDERS[split]:
+        if (root / name).is_dir():
+            return root / name
+    longer = sorted(p for p in root.glob(f"{_FOLDERS[split][-1]}*") if p.is_dir())
+    if len(longer) > 1:
+        raise DataError(
+            expected=f"one folder for {split}",
+            found=", ".join(path.name for path in longer),
+            where=root,
+            remedy=f"name the one that is meant {split}",
+        )
+    return longer[0] if longer else None
+
+
+def has_splits(root: Path) -> bool:
+    """Tell whether a tree has a folder for any split."""
+    return any(split_folder(root, split) for split in SPLITS)
+
+
+def hold_out(items: Sequence[_Item]) -> tuple[list[_Item], list[_Item]]:
+    """Split off the last tenth, one to four; a single item has to serve on both sides."""
+    if len(items) == 1:
+        return list(items), list(items)
+    count = min(4, max(1, len(items) // 10))
+    return list(items[:-count]), list(items[-count:])
+
+
+def _divide(items: Sequence[_Item]) -> dict[Split, list[_Item]]:
+    rest, test = hold_out(items)
+    train, valid = hold_out(rest)
+    return {"train": train, "valid": valid, "test": test}
+
+
+def _sizes(parts: dict[Split, list[_Item]]) -> str:
+    return ", ".join(f"{len(items)} {split}" for split, items in parts.items())
