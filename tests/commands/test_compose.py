@@ -175,7 +175,7 @@ def test_a_fit_takes_the_stored_alphas_and_gets_the_same_losses(
 
 def test_a_fit_of_another_backbone_is_refused(composed: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"stored, TinyMatte .* --data\.use_base false"):
-        trainer(tmp_path).fit(BwA(base(seed=1), adapter()), data_of((composed, composed)))
+        trainer(tmp_path).fit(BwA(base(seed=1), [adapter()]), data_of((composed, composed)))
 
 
 def test_a_test_runs_the_backbone(composed: Path) -> None:
