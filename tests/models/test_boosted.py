@@ -36,7 +36,7 @@ def ensemble() -> Ensemble:
     """Members and a head that does correct."""
     torch.manual_seed(3)
     head = Head(3, window=2)
-    nn.init.normal_(head.layers[-1].weight, std=0.5)
+    nn.init.normal_(head.last.weight, std=0.5)
     return Ensemble(members(), head)
 
 
@@ -115,7 +115,7 @@ def test_a_new_head_returns_the_members_mean() -> None:
 
 def test_the_head_looks_back_as_far_as_its_window_and_never_ahead() -> None:
     head = Head(2, window=1)
-    nn.init.normal_(head.layers[-1].weight)
+    nn.init.normal_(head.last.weight)
     clues, alphas = torch.rand(1, 5, 8, 12, 12, requires_grad=True), torch.rand(1, 4, 2, 12, 12)
     head(clues, alphas)[:, 1].sum().backward()  # frame 1 stands at clue 2, behind the one before the first
     assert clues.grad is not None

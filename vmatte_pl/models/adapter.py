@@ -62,7 +62,7 @@ class Adapter(nn.Module):
                 remedy="set it to 2 for the two frames before the current one",
             )
         self.window, self.residual = window, residual
-        self.description = f"{architecture}, {encoder}, {window + 1} frames"
+        self.description = f"{architecture}, {encoder}, {window + 1} frame{'s' * (window > 0)}"
         self.least = LEAST.get(architecture.lower(), STRIDE)
         self.network = segmentation_network(architecture, encoder, encoder_weights, 3 * (window + 1) + 1, options or {})
         mean, std = normalisation(encoder, encoder_weights)

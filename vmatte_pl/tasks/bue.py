@@ -90,7 +90,11 @@ class BuE(StagedTask):
         """Return the backbone, the members and the head."""
         members = [(f"A{i + 1}", member.description, member) for i, member in enumerate(self._members[0].members)]
         head = self._head[0]
-        return [("B", type(self.base).__name__, self.base), *members, ("h", f"Conv3D, {head.window + 1} frames", head)]
+        return [
+            ("B", type(self.base).__name__, self.base),
+            *members,
+            ("h", f"Conv3D, {head.window + 1} frame{'s' * (head.window > 0)}", head),
+        ]
 
     def training_step(self, batch: ClipBatch, batch_idx: int) -> Tensor:
         """Train on B windows; their first l frames are only looked at, as the past of those that follow.

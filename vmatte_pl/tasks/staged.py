@@ -95,6 +95,11 @@ class StagedTask(MattingTask):
         """The network that is boosted."""
         return self._base[0]
 
+    @property
+    def stage_number(self) -> tuple[int, int]:
+        """Which stage it is, from 1 on, and how many there are."""
+        return self.stage.parts[-1] - self._first + 1, self.parts - self._first
+
     def epochs_of(self, stage: Stage) -> int | None:
         """Return how many epochs a stage lasts, None if the Trainer decides."""
         return self._epochs[stage.parts[-1] - self._first]
@@ -136,13 +141,13 @@ class StagedTask(MattingTask):
         return (stage.parts, found.mad if own else stage.mad) if stays else (stage.parts[:-1], stage.before)
 
     def _report(self, lowered: float | None, stays: bool) -> None:
-        part, before = self.stage.parts[-1], self.stage.before
+        (number, count), before = self.stage_number, self.stage.before
         start = "" if before is None else f" from {before:.3f}"
         if lowered is not None:
             outcome = f"brought val/mad{start} to {lowered:.3f}"
         else:
             outcome = f"did not lower val/mad{start}, {'but stays' if stays else 'and is dropped'}"
-        rank_zero_info(f"Stage {part - self._first + 1} of {self.parts - self._first}, {self.name_of(part)}: {outcome}")
+        rank_zero_info(f"Stage {number} of {count}, {self.name_of(self.stage.parts[-1])}: {outcome}")
 
     def adopt(self, checkpoint: dict[str, Any]) -> None:
         """Become what a checkpoint of this task holds.
