@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from vmatte_pl.errors import CheckpointError, ConfigError
 from vmatte_pl.losses import MattingLoss
 from vmatte_pl.models.adapter import Adapter
-from vmatte_pl.models.base import MattingNetwork
+from vmatte_pl.models.base import Backbone, MattingNetwork
 from vmatte_pl.models.ensemble import Ensemble, Head, Members
 from vmatte_pl.runs import read_checkpoint
 from vmatte_pl.tasks.base import after_past
@@ -66,7 +66,8 @@ class BuE(StagedTask):
                 where="model.adapters",
                 remedy="list another one, or train one alone with --config bwa.yaml",
             )
-        self._members = (Members(base, adapters),)  # plain, so that what is registered is the network alone
+                # plain, so that what is registered is the network alone
+        self._members = (Members(Backbone(base), adapters),)
         self._head = (Head(len(adapters), head_window, head_width),)
         first = [MEMBERS] if checkpoints is None else [MEMBERS, HEAD]
         if checkpoints is not None:
@@ -91,7 +92,7 @@ class BuE(StagedTask):
         members = [(f"A{i + 1}", member.description, member) for i, member in enumerate(self._members[0].members)]
         head = self._head[0]
         return [
-            ("B", type(self.base).__name__, self.base),
+            ("B", type(self.base.network).__name__, self.base),
             *members,
             ("h", f"Conv3D, {head.window + 1} frame{'s' * (head.window > 0)}", head),
         ]

@@ -11,7 +11,7 @@ from torch import Tensor
 from vmatte_pl.errors import CheckpointError, ConfigError
 from vmatte_pl.losses import MattingLoss
 from vmatte_pl.metrics import MAD
-from vmatte_pl.models.base import Frozen, MattingNetwork
+from vmatte_pl.models.base import Backbone, MattingNetwork
 from vmatte_pl.tasks.base import MattingTask
 from vmatte_pl.types import ClipBatch
 
@@ -76,7 +76,7 @@ class StagedTask(MattingTask):
         self._losses = tuple(losses)  # plain, like the base: within the network it is registered already
         self._epochs: list[int | None] = _for_each(epochs, count, "epochs")
         self.keep_stages = keep_stages
-        self._base = (base,)
+        self._base = (Backbone(base),)
         self.stage = Stage(first)
         super().__init__(self.build(first), losses[0], optimizer, scheduler)
         self.previous_mad = MAD()
@@ -91,8 +91,8 @@ class StagedTask(MattingTask):
         raise NotImplementedError
 
     @property
-    def base(self) -> MattingNetwork:
-        """The network that is boosted."""
+    def base(self) -> Backbone:
+        """The network that is boosted, frozen."""
         return self._base[0]
 
     @property
@@ -158,6 +158,21 @@ class StagedTask(MattingTask):
         checkpoint = dict(checkpoint)
         self.on_load_checkpoint(checkpoint)
         self.load_state_dict(checkpoint["state_dict"])
+
+    def on_fit_start(self) -> None:
+        """Check that alphas which are stored beside the footage are this base's.
+
+        Raises:
+            ConfigError: They are another network's.
+        """
+        stored = getattr(self.trainer.datamodule, "stored_base", None)  # type: ignore[attr-defined]  # set by fit
+        if stored is not None and stored["sha256"] != self._identity["sha256"]:
+            raise ConfigError(
+                expected=f"the backbone whose alphas are stored, {stored['name']} {stored['sha256'][:12]}",
+                found=_say(self._identity),
+                where="model.base",
+                remedy="compose with this backbone, or pass --data.use_base false to run it",
+            )
 
     def on_validation_epoch_end(self) -> None:
         """Log the scores of the epoch, and remember those that decide whether a part stays."""
@@ -225,8 +240,7 @@ class StagedTask(MattingTask):
     @cached_property
     def _identity(self) -> dict[str, str]:
         """What tells the base from others; it is frozen, so that it has to be asked only once."""
-        base = self.base.network if isinstance(self.base, Frozen) else self.base
-        return {"class": type(base).__qualname__, "sha256": base.fingerprint()}
+        return {"class": type(self.base.network).__qualname__, "sha256": self.base.fingerprint()}
 
     def _base_prefix(self) -> str:
         return next(f"{name}." for name, module in self.named_modules() if module is self.base)
