@@ -45,7 +45,8 @@ def test_every_run_has_a_folder_of_its_own(run: Path) -> None:
 
 def test_the_curves_show_base_boosted_and_gain(run: Path) -> None:
     header = (run / "runs/bwa/version_0/metrics.csv").read_text().splitlines()[0].split(",")
-    assert {"train/loss", "val/mad", "val/base/mad", "val/gain/mad", "val/gain/dtssd"} <= set(header)
+    measures = ("mad", "mse", "sad", "grad", "conn", "dtssd")
+    assert {f"val/{of}{name}" for of in ("", "base/", "gain/") for name in measures} | {"train/loss"} <= set(header)
 
 
 def test_a_checkpoint_is_plain_data_without_the_backbone(run: Path) -> None:
@@ -107,6 +108,30 @@ def test_validate_and_predict_take_the_newest_run_too(
     assert written == sorted(p.stem + ".png" for p in (footage[0] / "test/pha/0000").iterdir())
 
 
+def test_saved_alphas_score_what_the_test_said_of_them(
+    run: Path, footage: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(run)
+    assert main(["test"]) == 0
+    assert main(["predict"]) == 0
+    [alphas] = (run / "runs").glob("*/version_*/alpha")
+    tested = json.loads((alphas.parent / "results.json").read_text())
+    assert main(["evaluate", "--pred", str(alphas), "--true", str(footage[0] / "test")]) == 0
+    saved = json.loads((alphas / "results.json").read_text())
+    assert saved["all"] == pytest.approx(tested["boosted"], rel=1e-12)
+    by_clip = {clip["name"]: {name: clip[name] for name in tested["boosted"]} for clip in saved["clips"]}
+    assert by_clip == {clip["name"]: pytest.approx(clip["boosted"], rel=1e-12) for clip in tested["clips"]}
+    (alphas / "0000/00003.png").unlink()
+    capsys.readouterr()
+    assert main(["evaluate", "--pred", str(alphas), "--true", str(footage[0] / "test")]) == 1
+    assert "not scored: 0000: missing in pred, frame 3" in capsys.readouterr().out
+
+
+def test_evaluating_nothing_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", "--pred", str(tmp_path / "nowhere"), "--true", str(tmp_path)]) == 1
+    assert failure(capsys).startswith("vmatte: expected a folder of mattes, found nothing in ")
+
+
 def test_a_config_is_found_by_name_from_any_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -122,7 +147,7 @@ def test_help_says_how_to_begin(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     said = capsys.readouterr().out
     assert "vmatte fit --config bwa.yaml" in said
-    assert all(command in said for command in ("fit", "validate", "test", "predict"))
+    assert all(command in said for command in ("fit", "validate", "test", "predict", "evaluate"))
 
 
 TWO_STAGES = """

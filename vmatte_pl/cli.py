@@ -1,4 +1,4 @@
-"""The command line: ``vmatte fit | validate | test | predict``."""
+"""The command line: ``vmatte fit | validate | test | predict | evaluate``."""
 
 import logging
 import os
@@ -15,6 +15,7 @@ from pytorch_lightning.utilities import rank_zero_info
 # imported so that --model and --data find the classes by their bare names
 from vmatte_pl import models, tasks  # noqa: F401
 from vmatte_pl.callbacks import SaveConfig
+from vmatte_pl.commands import evaluate
 from vmatte_pl.data import datamodule  # noqa: F401
 from vmatte_pl.errors import VmatteError
 from vmatte_pl.hardware import fastest_precision
@@ -28,11 +29,16 @@ USAGE = """Boost a frozen video matting network with small adapters.
   vmatte test                      score the newest run's best checkpoint and write its report
   vmatte predict                   write that network's alphas of the test clips
   vmatte validate                  score it on the validation clips
+  vmatte evaluate --pred DIR --true DIR
+                                   score the saved mattes of any model
 
   vmatte COMMAND --help            every setting; any can follow as a flag, and flags win over the config
   vmatte COMMAND --print_config    the config as it would be used
   --debug                          show the traceback of an error
 """
+
+COMMANDS = {"evaluate": evaluate.main}
+"""What needs no Trainer, by name: takes the words after it, returns the exit status."""
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -42,13 +48,16 @@ def main(args: Sequence[str] | None = None) -> int:
         args: The words after ``vmatte``; by default those of the command line.
     """
     words = list(sys.argv[1:] if args is None else args)
+    debug = "--debug" in words
+    words = [w for w in words if w != "--debug"]
     if not words or words[0] in ("-h", "--help"):
         print(USAGE, end="")  # noqa: T201 - what the user asked for
         return 0
-    debug = "--debug" in words
     _quiet()
     try:
-        VmatteCLI(_complete([w for w in words if w != "--debug"]))
+        if words[0] in COMMANDS:
+            return COMMANDS[words[0]](words[1:])
+        VmatteCLI(_complete(words))
     except Exception as error:
         mendable = _mendable(error)
         if debug or mendable is None:

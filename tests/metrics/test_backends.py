@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tests.metrics import reference
 from tests.metrics.frames import awkward, blurred
-from vmatte_pl.metrics import compiled, dense, measures, portable
+from tests.metrics.frames import pairs as small_pairs
+from vmatte_pl.metrics import compiled, dense, matting_metrics, measures, portable
 from vmatte_pl.metrics.compiled import kernel
 from vmatte_pl.metrics.measures import measure
 
@@ -43,12 +46,23 @@ def pairs() -> Iterator[Any]:
 def test_compiled_sums_equal_the_portable_ones(pair: Pair) -> None:
     before = np.random.default_rng(0).integers(-255, 256, pair[0].shape).astype(np.int16)
     pred, true = (np.ascontiguousarray(frame) for frame in pair)
-    for last in (None, before):
-        (error, sums), (expected_error, expected) = (b.errors(pred, true, last) for b in (compiled, portable))
-        assert np.array_equal(error, expected_error)
-        assert sums == expected
+    errors = [before.copy() for _ in range(2)]
+    sums = [b.errors(pred, true, error) for b, error in zip((compiled, portable), errors, strict=True)]
+    assert sums[0] == sums[1]
+    assert np.array_equal(errors[0], errors[1])
+    assert np.array_equal(errors[0], pred.astype(int) - true)
     assert compiled.connectivity(pred, true) == portable.connectivity(pred, true)
     assert compiled.gradient(pred, true) == pytest.approx(portable.gradient(pred, true), rel=1e-12, abs=1e-18)
+
+
+@settings(max_examples=100, deadline=None)
+@given(small_pairs())
+def test_every_way_of_computing_connectivity_gives_what_the_definition_says(pair: Pair) -> None:
+    expected = reference.conn(*pair) * 2550
+    assert portable.connectivity(*pair) == expected
+    assert compiled.connectivity(*pair) == expected
+    pred, true = (torch.from_numpy(frame)[None, None] for frame in pair)
+    assert dense.sums(pred, true, None, None, {"connectivity"})["connectivity"].item() == expected
 
 
 def masked(x: Tensor) -> Tensor:
@@ -73,10 +87,24 @@ def test_sums_on_a_device_equal_those_on_the_processor(pair: Pair, region: Calla
 
 def test_many_frames_on_a_device_are_split_and_joined(monkeypatch: pytest.MonkeyPatch) -> None:
     pred = torch.from_numpy(np.stack([blurred(seed, 9, 12)[0] for seed in range(5)]))[None]
-    at_once = dense.sums(pred, pred.flip(-1), None, None, {"connectivity"})
+    at_once = dense.sums(pred, pred.flip(-1), None, None, SUMS)
     monkeypatch.setattr(dense, "_PIXELS", 2 * 9 * 12)
-    in_pairs = dense.sums(pred, pred.flip(-1), None, None, {"connectivity"})
-    assert torch.equal(in_pairs["connectivity"], at_once["connectivity"])
+    in_pairs = dense.sums(pred, pred.flip(-1), None, None, SUMS)
+    for name in SUMS:
+        assert torch.equal(in_pairs[name], at_once[name])
+
+
+def test_metrics_on_a_device_give_what_they_give_on_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    pred, true = torch.rand(2, 2, 6, 1, 24, 31, generator=torch.Generator().manual_seed(0))
+    on_processor, on_device = matting_metrics(), matting_metrics()
+    for start in (0, 2, 4):
+        chunk = pred[:, start : start + 2], true[:, start : start + 2], ["a", "b"]
+        on_processor.update(*chunk)
+        with monkeypatch.context() as patch:
+            patch.setattr(measures, "_sums", dense.sums)
+            on_device.update(*chunk)
+    expected = {name: value.item() for name, value in on_processor.compute().items()}
+    assert {name: value.item() for name, value in on_device.compute().items()} == pytest.approx(expected, rel=1e-12)
 
 
 def test_without_numba_the_same_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:

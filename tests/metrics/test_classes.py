@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import pytest
 import pytorch_lightning as pl
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -68,6 +70,22 @@ def test_an_epoch_gives_the_average_of_all_frames_however_they_are_batched(
         for pred, true, name, _ in chunks(clip, frames):
             metric.update(pred, true, name)
     assert metric.compute().item() == pytest.approx(expected(kind.measure, average), rel=1e-12)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data(), st.sampled_from(AVERAGES))
+def test_chunks_of_any_length_in_any_order_and_company_give_the_same(data: st.DataObject, average: Average) -> None:
+    metrics, seen, by_name = matting_metrics("val/", average), dict.fromkeys(LENGTHS, 0), {c.name: c for c in clips()}
+    while left := {name: LENGTHS[name] - at for name, at in seen.items() if at < LENGTHS[name]}:
+        length = data.draw(st.integers(1, max(left.values())))
+        fitting = st.sampled_from([name for name, frames in left.items() if frames >= length])
+        batch = data.draw(st.lists(fitting, min_size=1, unique=True))
+        parts = [(by_name[name], slice(seen[name], seen[name] + length)) for name in batch]
+        pred = torch.cat([clip.pred[:, part] for clip, part in parts])
+        true = torch.cat([clip.true[:, part] for clip, part in parts])
+        metrics.update(pred, true, batch)
+        seen |= {name: seen[name] + length for name in batch}
+    assert numbers(metrics) == pytest.approx({f"val/{name}": expected(name, average) for name in NAMES}, rel=1e-12)
 
 
 @pytest.mark.parametrize("kind", METRICS)
@@ -206,6 +224,15 @@ def test_half_precision_measures_as_the_same_numbers_in_single() -> None:
             half.update(pred, true, [f"{clip.name} {dtype}"])
             single.update(pred.float(), true.float(), [f"{clip.name} {dtype}"])
     assert numbers(half) == numbers(single)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
+def test_the_precision_of_a_module_is_not_that_of_its_metrics(dtype: torch.dtype) -> None:
+    metrics = fed(matting_metrics())
+    metrics.set_dtype(dtype)
+    torch.nn.ModuleList([metrics]).to(dtype)
+    assert numbers(metrics) == numbers(fed(matting_metrics()))
+    assert all(value.dtype == torch.float64 for value in metrics.compute().values())
 
 
 def test_no_gradient_is_kept() -> None:

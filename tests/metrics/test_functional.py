@@ -166,6 +166,19 @@ def test_foreground_colour_is_measured_where_there_is_foreground() -> None:
     assert functional.fgr_mad(pred, true, pha * 0).sum() == 0
 
 
+@pytest.mark.parametrize("name", ["fgr_mad", "fgr_mse"])
+def test_foreground_colour_counts_within_a_mask(name: str) -> None:
+    generator = torch.Generator().manual_seed(5)
+    pred, true = torch.randint(0, 256, (2, 1, 2, 3, 5, 6), generator=generator, dtype=torch.uint8)
+    pha, mask = torch.randint(0, 2, (2, 1, 2, 1, 5, 6), generator=generator, dtype=torch.uint8)
+    function = getattr(functional, name)
+    assert torch.equal(function(pred, true, pha, mask.bool()), function(pred, true, pha * mask))
+    with pytest.raises(VmatteError, match="`mask`"):
+        function(pred, true, pha, mask)
+    with pytest.raises(VmatteError, match="`true_pha`"):
+        function(pred, true, pha[..., :3])
+
+
 GOOD = torch.zeros(1, 2, 1, 4, 5)
 UNFIT = {
     "four dimensions": (GOOD[0], GOOD[0], r"the shape \(B, T, 1, H, W\)"),

@@ -1,7 +1,7 @@
 """The measures as torchmetrics objects: they add up batches, chunks, epochs and processes."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -102,6 +102,10 @@ class MattingMetric(Metric):
         super().reset()
         self.scorer.reset()
         self._start()
+
+    def set_dtype(self, dst_type: str | torch.dtype) -> Self:
+        """Change nothing: values are float64 at any setting, and their states integers."""
+        return self
 
     def _start(self) -> None:
         """Begin with an empty entry of the right type, for a process that sees no data to gather from."""

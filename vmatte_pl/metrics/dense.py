@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from vmatte_pl.metrics.definitions import BELL, CONNECTED, HALF, SLOPE, THRESHOLDS
 
-_PIXELS = 2**23  # how many pixels the connectivity of one pass may hold: its scratch is 100 bytes each
+_PIXELS = 2**23  # how many pixels one pass may hold: its scratch is 100 bytes each
 
 
 def sums(pred: Tensor, true: Tensor, mask: Tensor | None, before: Tensor | None, needed: set[str]) -> dict[str, Tensor]:
@@ -51,10 +51,16 @@ def _total(values: Tensor, mask: Tensor | None) -> Tensor:
     return values.sum((-2, -1)).double()
 
 
+def _split(alpha: Tensor) -> tuple[Tensor, ...]:
+    """(B, T, H, W) -> groups (N, H, W) of as many frames as one pass may hold."""
+    frames = alpha.flatten(0, 1)
+    return torch.split(frames, max(1, _PIXELS // frames[0].numel()))
+
+
 def _gradient(pred: Tensor, true: Tensor) -> Tensor:
     """``(|∇p| - |∇t|)²`` of alphas stretched to [0, 1]; a constant frame has no gradient."""
-    difference = _magnitude(pred.flatten(0, 1)) - _magnitude(true.flatten(0, 1))
-    return difference.square_().view(pred.shape)
+    pairs = zip(_split(pred), _split(true), strict=True)
+    return torch.cat([(_magnitude(p) - _magnitude(t)).square_() for p, t in pairs]).view(pred.shape)
 
 
 def _magnitude(alpha: Tensor) -> Tensor:
@@ -72,9 +78,7 @@ def _magnitude(alpha: Tensor) -> Tensor:
 
 def _connectivity(pred: Tensor, true: Tensor) -> Tensor:
     """``|φ(p) - φ(t)|`` in units of 1/2550."""
-    shared = torch.minimum(pred, true).flatten(0, 1)
-    frames = max(1, _PIXELS // shared[0].numel())
-    steps = torch.cat([_connected(some) for some in torch.split(shared, frames)]).view(pred.shape)
+    steps = torch.cat([_connected(shared) for shared in _split(torch.minimum(pred, true))]).view(pred.shape)
     return (_unconnected(pred, steps) - _unconnected(true, steps)).abs_()
 
 

@@ -139,12 +139,13 @@ def dtssd(pred: Tensor, true: Tensor, mask: Tensor | None = None, *, first: bool
     return values if first else values[:, 1:]
 
 
-def fgr_mad(pred: Tensor, true: Tensor, true_pha: Tensor) -> Tensor:
+def fgr_mad(pred: Tensor, true: Tensor, true_pha: Tensor, mask: Tensor | None = None) -> Tensor:
     """Mean absolute difference of the foreground's colour where the true alpha is above 0, × 10³.
 
     Shape:
         - pred, true: (B, T, 3, H, W) straight RGB, floats in [0, 1] or uint8.
         - true_pha: (B, T, 1, H, W), floats in [0, 1] or uint8.
+        - mask: (B, T, 1, H, W) bool.
         - output: (B, T) float64.
 
     Example:
@@ -154,15 +155,16 @@ def fgr_mad(pred: Tensor, true: Tensor, true_pha: Tensor) -> Tensor:
         tensor([[200.]], dtype=torch.float64)
     """
     p, t = levels_pair(pred, true, channels=3)
-    return _over_foreground((p.short() - t).abs_(), true_pha) / 255 * 1e3
+    return _over_foreground((p.short() - t).abs_(), true_pha, mask) / 255 * 1e3
 
 
-def fgr_mse(pred: Tensor, true: Tensor, true_pha: Tensor) -> Tensor:
+def fgr_mse(pred: Tensor, true: Tensor, true_pha: Tensor, mask: Tensor | None = None) -> Tensor:
     """Mean squared difference of the foreground's colour where the true alpha is above 0, × 10³.
 
     Shape:
         - pred, true: (B, T, 3, H, W) straight RGB, floats in [0, 1] or uint8.
         - true_pha: (B, T, 1, H, W), floats in [0, 1] or uint8.
+        - mask: (B, T, 1, H, W) bool.
         - output: (B, T) float64.
 
     Example:
@@ -172,7 +174,7 @@ def fgr_mse(pred: Tensor, true: Tensor, true_pha: Tensor) -> Tensor:
         tensor([[40.]], dtype=torch.float64)
     """
     p, t = levels_pair(pred, true, channels=3)
-    return _over_foreground((p.int() - t).square_(), true_pha) / 255**2 * 1e3
+    return _over_foreground((p.int() - t).square_(), true_pha, mask) / 255**2 * 1e3
 
 
 def unknown(trimap: Tensor) -> Tensor:
@@ -190,9 +192,12 @@ def _measure(name: str, pred: Tensor, true: Tensor, mask: Tensor | None) -> Tens
     return measure(*levels_pair(pred, true), region(mask, pred), wanted=(name,))[name]
 
 
-def _over_foreground(difference: Tensor, true_pha: Tensor) -> Tensor:
+def _over_foreground(difference: Tensor, true_pha: Tensor, mask: Tensor | None) -> Tensor:
     """Take the mean over the foreground's pixels and their channels."""
-    foreground = region(levels(true_pha, "true_pha") > 0, difference)
-    assert foreground is not None  # noqa: S101
-    count = foreground.sum((-3, -2, -1)) * difference.shape[2]
-    return (difference * foreground).sum((-3, -2, -1), dtype=torch.int64).double() / count.clamp_min(1)
+    counted = levels(true_pha, "true_pha") > 0
+    region(counted, difference, "true_pha")
+    if mask is not None:
+        region(mask, difference)
+        counted &= mask
+    count = counted.sum((-3, -2, -1)) * difference.shape[2]
+    return (difference * counted).sum((-3, -2, -1), dtype=torch.int64).double() / count.clamp_min(1)

@@ -68,7 +68,7 @@ def levels_pair(pred: Tensor, true: Tensor, channels: int = 1) -> tuple[Tensor, 
     return levels(pred, "pred", channels), levels(true, "true", channels)
 
 
-def region(mask: Tensor | None, like: Tensor) -> Tensor | None:
+def region(mask: Tensor | None, like: Tensor, name: str = "mask") -> Tensor | None:
     """Check the boolean mask of the pixels that count.
 
     Shape:
@@ -85,7 +85,7 @@ def region(mask: Tensor | None, like: Tensor) -> Tensor | None:
         raise UnfitAlphaError(
             expected=f"bool of the shape {(B, T, 1, H, W)}",
             found=f"{mask.dtype} of {tuple(mask.shape)}",
-            where="`mask`",
+            where=f"`{name}`",
             remedy="pass one mask a frame, as `unknown(trimap)` gives",
         )
     return mask

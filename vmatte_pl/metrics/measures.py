@@ -70,15 +70,17 @@ def _sums(
     arrays = [x.cpu().contiguous().numpy() for x in (pred, true, mask) if x is not None]
     found = {name: np.empty(pred.shape[:2]) for name in needed}
     for b, clip in enumerate(zip(*arrays, strict=True)):
-        error = None if before is None else before[b].cpu().numpy()
+        error = np.zeros(pred.shape[2:], np.int16) if before is None else before[b].cpu().numpy().copy()
         for t, frame in enumerate(zip(*clip, strict=True)):
-            error, sums = backend.errors(frame[0], frame[1], error, *frame[2:])
+            sums = backend.errors(frame[0], frame[1], error, *frame[2:])
             if "gradient" in needed:
                 sums["gradient"] = backend.gradient(*frame)
             if "connectivity" in needed:
                 sums["connectivity"] = backend.connectivity(*frame)
             for name in needed:
                 found[name][b, t] = sums[name]
+    if "change" in needed and before is None:
+        found["change"][:, 0] = 0
     return {name: torch.from_numpy(values) for name, values in found.items()}
 
 

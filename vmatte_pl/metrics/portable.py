@@ -18,21 +18,22 @@ Mask: TypeAlias = NDArray[np.bool_]
 Sums: TypeAlias = dict[str, float]
 
 
-def errors(pred: Levels, true: Levels, before: Errors | None = None, mask: Mask | None = None) -> tuple[Errors, Sums]:
-    """Take p - t, and sum ``|p - t|``, ``(p - t)²`` and the squared change of p - t since the frame before.
+def errors(pred: Levels, true: Levels, error: Errors, mask: Mask | None = None) -> Sums:
+    """Sum ``|p - t|``, ``(p - t)²`` and the squared change of p - t since the frame before.
 
     Shape:
-        - before: (H, W), p - t of the frame before; without it there is no change.
+        - error: (H, W), p - t of the frame before, replaced by that of this one.
     """
-    error = pred.astype(np.int16) - true
-    change = np.zeros_like(error) if before is None else error - before
+    before = error.copy()
+    np.subtract(pred, true, out=error, dtype=np.int16)
+    change = error - before
     sums = {
-        "absolute": np.abs(error),
+        "absolute": abs(error),
         "squared": np.square(error, dtype=np.int32),
         "change": np.square(change, dtype=np.int32),
     }
     where = True if mask is None else mask
-    return error, {name: int(values.sum(where=where, dtype=np.int64)) for name, values in sums.items()}
+    return {name: int(values.sum(where=where, dtype=np.int64)) for name, values in sums.items()}
 
 
 def gradient(pred: Levels, true: Levels, mask: Mask | None = None) -> float:

@@ -1,6 +1,6 @@
 """The sums of ``portable`` over whole frames, compiled by numba.
 
-Compiling takes about two seconds, once on a machine: the code is kept beside these files or in the user's cache,
+Compiling takes about three seconds, once on a machine: the code is kept beside these files or in the user's cache,
 or, where neither can be written, for this process.
 """
 

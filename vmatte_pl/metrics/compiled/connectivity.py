@@ -1,8 +1,10 @@
 """The connectivity error: components are those of runs, the pixels side by side that reach the same thresholds.
 
-Runs only join from one threshold to the one below, so each threshold starts from the runs of the one above.
+Runs only join from one threshold to the one below, so each threshold starts from the runs of the one above. All
+lie in one list, from the highest threshold to the lowest, each in raster order.
 """
 
+import threading
 from typing import TypeAlias
 
 import numpy as np
@@ -12,15 +14,34 @@ from vmatte_pl.metrics.compiled.kernel import kernel, part
 from vmatte_pl.metrics.definitions import CONNECTED, THRESHOLDS
 from vmatte_pl.metrics.portable import Levels
 
-_First: TypeAlias = NDArray[np.int64]  # the first run of each row, and after the last row how many there are
 _Runs: TypeAlias = NDArray[np.int32]
+_First: TypeAlias = NDArray[np.int64]
 
-# What is known of a run: its first pixel, the one after its last, the first run of its component, and the run it
-# lies within at the threshold below; and apart, as it fits a byte, its step: how many thresholds it reaches.
-_LEFT, _RIGHT, _ROOT, _WITHIN = range(4)
+# What is known of a run: its first pixel, the one after its last, the first run of its component, the pixels of
+# the component that it is the first of, and the run it lies within at the threshold below; and apart, as it fits
+# a byte, its step: how many thresholds it reaches, later how many it stays connected at.
+_LEFT, _RIGHT, _ROOT, _AREA, _WITHIN = range(5)
 
 _WORD = 8  # pixels that are compared at once
+_SHORT = 4  # pixels that most runs of a noisy matte fit in
 _BYTES = np.uint64(0x0101010101010101)
+
+
+class _Memory(threading.local):
+    """Room for runs that is used frame after frame: to get it anew takes as long as the work done in it."""
+
+    def __init__(self) -> None:
+        self.runs, self.steps = np.empty((5, 0), np.int32), np.empty(0, np.uint8)
+
+    def grow(self, size: int) -> None:
+        """Make room for this many runs, and keep what is there."""
+        if size > len(self.steps):
+            runs, steps = np.empty((5, size), np.int32), np.empty(size, np.uint8)
+            runs[:, : len(self.steps)], steps[: len(self.steps)] = self.runs, self.steps
+            self.runs, self.steps = runs, steps
+
+
+_memory = _Memory()
 
 
 def connectivity(pred: Levels, true: Levels) -> int:
@@ -30,16 +51,14 @@ def connectivity(pred: Levels, true: Levels) -> int:
         - pred, true: (H, W).
     """
     H, W = pred.shape
-    line = np.zeros(W + -W % _WORD, np.uint8)
-    first = np.zeros((THRESHOLDS + 1, H + 1), np.int64)
-    found, found_steps = np.empty((2, H * W + 1), np.int32), np.empty(H * W + 1, np.uint8)
+    line = np.zeros(W + -W % _WORD + _WORD, np.uint8)
+    first = np.zeros((THRESHOLDS + 1, H + 1), np.int64)  # run of each row at each threshold; last, the end
+    _memory.grow(H * W + 1)
     words, cuts = line.view(np.uint64), np.empty(W + 1, np.int64)
-    count = _find_runs(pred, true, line, words, cuts, found, found_steps, first[THRESHOLDS])
-    runs = np.empty((THRESHOLDS + 1, 4, count + 1), np.int32)
-    steps = np.zeros((THRESHOLDS + 1, count + 1), np.uint8)
-    runs[THRESHOLDS, :2, :count], steps[THRESHOLDS, :count] = found[:, :count], found_steps[:count]
-    area, difference = np.zeros(count + 1, np.int32), np.empty(W, np.int16)
-    return int(_sum_connectivity(pred, true, runs, steps, first, area, line, difference))
+    total = _find_runs(pred, true, line, words, cuts, _memory.runs, _memory.steps, first[THRESHOLDS])
+    _memory.grow(total + 1)
+    largest, difference = np.zeros(THRESHOLDS + 1, np.int64), np.empty(W, np.int16)
+    return int(_sum_connectivity(pred, true, _memory.runs, _memory.steps, first, largest, line, difference))
 
 
 @kernel
@@ -49,12 +68,12 @@ def _find_runs(
     line: Levels,
     words: NDArray[np.uint64],
     cuts: NDArray[np.int64],
-    found: _Runs,
+    runs: _Runs,
     steps: Levels,
     first: _First,
 ) -> int:
-    """List the runs of pixels that reach the same thresholds, and the first of each row; return how many."""
-    count = 0
+    """List the runs at the highest threshold; return how many there can be at all thresholds."""
+    count, total = 0, 0
     H, W = pred.shape
     for y in range(H):
         first[y] = count
@@ -68,12 +87,15 @@ def _find_runs(
                     ends += line[x] != step
                     step = line[x]
         cuts[ends] = W
+        before = np.uint8(0)
         for i in range(ends):
-            found[_LEFT, count], found[_RIGHT, count] = cuts[i], cuts[i + 1]
+            runs[_LEFT, count], runs[_RIGHT, count] = cuts[i], cuts[i + 1]
             steps[count] = line[cuts[i]]
+            total += THRESHOLDS + 1 - min(before, steps[count]) if steps[count] > 0 else 0
+            before = steps[count]
             count += steps[count] > 0
     first[H] = count
-    return count
+    return total
 
 
 @kernel
@@ -83,22 +105,23 @@ def _sum_connectivity(
     runs: _Runs,
     steps: Levels,
     first: _First,
-    area: _Runs,
+    largest: _First,
     line: Levels,
     difference: NDArray[np.int16],
 ) -> int:
     """Find the largest components from the highest threshold down, and what stays in them from the lowest up."""
     for i in range(THRESHOLDS, 0, -1):
-        _connect(runs[i], steps[i], first[i], i)
-        _coarsen(runs[i], steps[i], first[i], runs[i - 1], steps[i - 1], first[i - 1], i)
-        _keep_largest(runs[i], steps[i], area, first[i, -1], i)
-    for r in range(first[0, -1]):
-        steps[0, r] = 0
+        _connect(runs, steps, first[i], i)
+        _coarsen(runs, steps, first[i], first[i - 1], i)
+        largest[i] = _largest(runs, steps, first[i, 0], first[i, -1], i)
+    for r in range(first[0, 0], first[0, -1]):
+        steps[r] = 0
     for i in range(1, THRESHOLDS + 1):
-        for r in range(first[i, -1]):
-            below = steps[i - 1, runs[i, _WITHIN, r]]
-            steps[i, r] = i if steps[i, r] == i and below == i - 1 else below
-    return _sum_difference(pred, true, runs[THRESHOLDS], steps[THRESHOLDS], first[THRESHOLDS], line, difference)
+        for r in range(first[i, 0], first[i, -1]):
+            below = steps[runs[_WITHIN, r]]
+            stays = steps[r] == i and runs[_ROOT, r] == largest[i] and below == i - 1
+            steps[r] = i if stays else below
+    return _sum_difference(pred, true, runs, steps, first[THRESHOLDS], line, difference)
 
 
 @part
@@ -106,40 +129,36 @@ def _connect(runs: _Runs, steps: Levels, first: _First, i: int) -> None:
     """Connect runs that reach threshold i with those above them, always to the one that comes first."""
     left, right, root = runs[_LEFT], runs[_RIGHT], runs[_ROOT]
     for y in range(first.shape[0] - 1):
-        above = first[max(y - 1, 0)]
-        for r in range(first[y], first[y + 1]):
+        above, row = first[max(y - 1, 0)], first[y]
+        for r in range(row, first[y + 1]):
             root[r] = r
-            if steps[r] < i:
-                continue
-            while above < first[y] and right[above] <= left[r]:
-                above += 1
-            other = above
-            while other < first[y] and left[other] < right[r]:
-                if steps[other] == i:
-                    one = other
-                    while root[one] != one:
-                        root[one] = root[root[one]]
-                        one = root[one]
-                    if one < root[r]:
-                        root[root[r]] = one
-                        root[r] = one
-                    else:
-                        root[one] = root[r]
-                other += 1
+            if steps[r] == i:
+                while above < row and right[above] <= left[r]:
+                    above += 1
+                other = above
+                while other < row and left[other] < right[r]:
+                    if steps[other] == i:
+                        _join(root, other, r)
+                    other += 1
 
 
 @part
-def _coarsen(
-    runs: _Runs,
-    steps: Levels,
-    first: _First,
-    coarse: _Runs,
-    coarse_steps: Levels,
-    coarse_first: _First,
-    i: int,
-) -> None:
-    """Join runs that touch and reach threshold i - 1: at that threshold they are one."""
-    count = -1
+def _join(root: _Runs, one: int, other: int) -> None:
+    """Put two runs, the latter under its root already, under the one of their roots that comes first."""
+    while root[one] != one:
+        root[one] = root[root[one]]
+        one = root[one]
+    if one < root[other]:
+        root[root[other]] = one
+        root[other] = one
+    else:
+        root[one] = root[other]
+
+
+@part
+def _coarsen(runs: _Runs, steps: Levels, first: _First, coarse_first: _First, i: int) -> None:
+    """List the runs at threshold i - 1: those that touch and reach it join."""
+    count = first[-1] - 1
     for y in range(first.shape[0] - 1):
         coarse_first[y] = count + 1
         end = -1
@@ -147,50 +166,51 @@ def _coarsen(
             reaches = steps[r] >= i - 1
             if not (reaches and runs[_LEFT, r] == end):
                 count += 1
-                coarse[_LEFT, count] = runs[_LEFT, r]
-                coarse_steps[count] = min(steps[r], i - 1)
-            coarse[_RIGHT, count] = runs[_RIGHT, r]
+                runs[_LEFT, count] = runs[_LEFT, r]
+                steps[count] = min(steps[r], i - 1)
+            runs[_RIGHT, count] = runs[_RIGHT, r]
             runs[_WITHIN, r] = count
             end = runs[_RIGHT, r] if reaches else -1
     coarse_first[-1] = count + 1
 
 
 @part
-def _keep_largest(runs: _Runs, steps: Levels, area: _Runs, count: int, i: int) -> None:
-    """Set the step to 0 outside the largest component, of equal ones the first."""
-    root = runs[_ROOT]
-    for r in range(count):
+def _largest(runs: _Runs, steps: Levels, start: int, stop: int, i: int) -> int:
+    """Find the largest component, of equal ones the first."""
+    root, area = runs[_ROOT], runs[_AREA]
+    largest = start
+    for r in range(start, stop):
         area[r] = 0
         if steps[r] == i:
             root[r] = root[root[r]]
             area[root[r]] += runs[_RIGHT, r] - runs[_LEFT, r]
-    largest = 0
-    for r in range(count):
+    for r in range(start, stop):
         if area[r] > area[largest]:
             largest = r
-    for r in range(count):
-        steps[r] = i if steps[r] == i and root[r] == largest else 0
+    return largest
 
 
 @part
 def _sum_difference(
-    pred: Levels,
-    true: Levels,
-    runs: _Runs,
-    steps: Levels,
-    first: _First,
-    line: Levels,
-    difference: NDArray[np.int16],
+    pred: Levels, true: Levels, runs: _Runs, steps: Levels, first: _First, line: Levels, difference: NDArray[np.int16]
 ) -> int:
     """Sum what alpha lies above l, where that counts, in pred against true."""
     total = 0
     H, W = pred.shape
     for y in range(H):
-        for x in range(W):
-            line[x] = 0
+        line[:] = 0
+        end = W
         for r in range(first[y], first[y + 1]):
-            for x in range(runs[_LEFT, r], runs[_RIGHT, r]):
+            start = runs[_LEFT, r]
+            for x in range(end, min(start, end + _SHORT)):
+                line[x] = 0
+            for x in range(start, start + _SHORT):  # without asking whether it is too much
                 line[x] = steps[r]
+            end = runs[_RIGHT, r]
+            if end - start > _SHORT:
+                line[start + _SHORT : end] = steps[r]
+        for x in range(end, min(W, end + _SHORT)):
+            line[x] = 0
         for x in range(W):
             thresholds = np.int16(line[x] * np.int16(255))
             of_pred = np.int16(np.int16(pred[y, x] * np.int16(10)) - thresholds)

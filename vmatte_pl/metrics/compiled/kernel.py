@@ -21,4 +21,4 @@ def kernel(function: _Function) -> _Function:
 
 def part(function: _Function) -> _Function:
     """Compile a function into the kernels that call it."""
-    return cast("_Function", _njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)(function))
+    return cast("_Function", _njit(inline="always", **_OPTIONS)(function))

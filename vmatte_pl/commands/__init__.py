@@ -1,0 +1,1 @@
+"""What ``vmatte`` can do besides training and testing: one file a command."""
