@@ -95,8 +95,6 @@ class Backbone(Frozen):
         network: The network to freeze, in place.
     """
 
-    def stages(
-        self, frames: Tensor, state: State = None, known: Tensor | None = None
-    ) -> tuple[list[Tensor], State]:
+    def stages(self, frames: Tensor, state: State = None, known: Tensor | None = None) -> tuple[list[Tensor], State]:
         """Return the known alpha, or else the alphas of the network's own stages, made without autograd."""
         return super().stages(frames, state) if known is None else ([known], state)

@@ -66,13 +66,14 @@ class BuE(StagedTask):
                 where="model.adapters",
                 remedy="list another one, or train one alone with --config bwa.yaml",
             )
-                # plain, so that what is registered is the network alone
-        self._members = (Members(Backbone(base), adapters),)
+            # plain, so that what is registered is the network alone
+        backbone = Backbone(base)
+        self._members = (Members(backbone, adapters),)
         self._head = (Head(len(adapters), head_window, head_width),)
         first = [MEMBERS] if checkpoints is None else [MEMBERS, HEAD]
         if checkpoints is not None:
-            _fetch(base, adapters, checkpoints)
-        super().__init__(base, first, 2, loss, optimizer, scheduler, epochs, keep_stages)
+            _fetch(backbone, adapters, checkpoints)
+        super().__init__(backbone, first, 2, loss, optimizer, scheduler, epochs, keep_stages)
 
     def build(self, parts: list[int]) -> MattingNetwork:
         """Return the members' mean, or the ensemble if the head is there."""

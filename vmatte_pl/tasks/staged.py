@@ -76,7 +76,7 @@ class StagedTask(MattingTask):
         self._losses = tuple(losses)  # plain, like the base: within the network it is registered already
         self._epochs: list[int | None] = _for_each(epochs, count, "epochs")
         self.keep_stages = keep_stages
-        self._base = (Backbone(base),)
+        self._base = (base if isinstance(base, Backbone) else Backbone(base),)
         self.stage = Stage(first)
         super().__init__(self.build(first), losses[0], optimizer, scheduler)
         self.previous_mad = MAD()
