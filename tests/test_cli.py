@@ -157,13 +157,87 @@ def test_help_says_how_to_begin(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(command in said for command in ("fit", "validate", "test", "predict", "evaluate"))
 
 
+TWO_STAGES = """
+model:
+  init_args:
+    adapters:
+      - {class_path: vmatte_pl.models.Adapter, init_args: {window: 0}}
+      - {class_path: vmatte_pl.models.Adapter, init_args: {window: 1, architecture: FPN}}
+    loss:
+      - {class_path: vmatte_pl.losses.MattingLoss, init_args: {dice: 1, l1: 0}}
+      - {class_path: vmatte_pl.losses.MattingLoss, init_args: {composition: 1, unknown: 3}}
+    epochs: [2, 1]
+    keep_stages: true
+trainer:
+  callbacks+:
+    - vmatte_pl.callbacks.Summary
+    - {class_path: vmatte_pl.callbacks.AverageWeights, init_args: {decay: 0.9}}
+"""
+
+
+@pytest.fixture(scope="module")
+def two_stages(footage: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which a fit of two stages has run."""
+    folder = tmp_path_factory.mktemp("stages")
+    (folder / "two.yaml").write_text(TWO_STAGES)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        flags = ["--data.root", str(footage[0]), "--data.backgrounds", str(footage[1])]
+        assert main(["fit", "--config", CONFIG, "--config", "two.yaml", *flags]) == 0
+    return folder
+
+
+def test_a_run_of_two_stages_is_one_run(two_stages: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = two_stages / "runs/bwa/version_0"
+    last = torch.load(folder / "checkpoints/last.ckpt", weights_only=True)
+    assert (last["epoch"], last["stage"]["parts"], last["stage"]["epoch"]) == (2, [0, 1], 2)
+    header = (folder / "metrics.csv").read_text().splitlines()[0].split(",")
+    assert {"train/dice", "train/composition", "val/gain/mad"} <= set(header)
+    monkeypatch.chdir(two_stages)
+    assert main(["test"]) == 0
+    assert (folder / "results.json").is_file()
+
+
+def test_a_trained_run_is_the_base_of_a_further_one(
+    two_stages: Path, flags: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    grown = str(two_stages / "runs/bwa/version_0/checkpoints/best.ckpt")
+    base = ["--model.base", "vmatte_pl.tasks.Trained", "--model.base.ckpt", grown]
+    assert main(["fit", "--config", CONFIG, *flags, *base, "--trainer.max_epochs", "1"]) == 0
+    assert main(["test"]) == 0
+    content = torch.load(tmp_path / "runs/bwa/version_0/checkpoints/best.ckpt", weights_only=True)
+    assert content["base"]["class"] == "Trained"
+    assert all(name.startswith("network.adapter.") for name in content["state_dict"])
+
+
+SCHEDULES = {
+    "CosineAnnealingLR": ["--model.scheduler.T_max", "2"],
+    "OneCycleLR": ["--model.scheduler.max_lr", "0.01", "--model.scheduler.total_steps", "9"],
+    "ReduceLROnPlateau": ["--trainer.check_val_every_n_epoch", "2", "--trainer.max_epochs", "4"],
+}
+STEPPED = {"CosineAnnealingLR": 2, "OneCycleLR": 4, "ReduceLROnPlateau": 1}
+"""By epochs, by batches, by the validations that were before the one that is saved."""
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_schedules_are_named_in_the_config(
+    name: str, flags: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    scheduler = ["--model.scheduler", f"torch.optim.lr_scheduler.{name}", *SCHEDULES[name]]
+    assert main(["fit", "--config", CONFIG, *flags, *scheduler]) == 0
+    (state,) = torch.load("runs/bwa/version_0/checkpoints/last.ckpt", weights_only=True)["lr_schedulers"]
+    assert state["last_epoch"] == STEPPED[name]
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [
         (["--data.root", "nowhere"], "expected .* in .*nowhere.*; "),
         (["--data.window", "100"], "expected .*100.*; "),
         (["--data.window", "1"], r"more than 1 frames.* found 1 in data\.window; set --data\.window 3"),
-        (["--model.adapter.encoder", "resnet19"], r"found Unet, resnet19.* in adapter; see smp"),
+        (["--model.adapters.encoder", "resnet19"], r"found Unet, resnet19.* in adapter; see smp"),
         (["--config", "nothing.yaml"], r"found none in nothing\.yaml; choose one of base\.yaml, bwa\.yaml"),
     ],
 )

@@ -129,7 +129,12 @@ def _quiet() -> None:
     """Silence what libraries say of themselves or of what is meant to be so."""
     os.environ.setdefault("WANDB_SILENT", "true")  # the report at a run's end says where its files are
     logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(
-        lambda record: not any(words in record.getMessage() for words in ("Tip: ", " available: ", "Loading `train_"))
+        lambda record: (
+            not any(
+                words in record.getMessage()
+                for words in ("Tip: ", " available: ", "Loading `train_", "model summary callbacks")
+            )
+        )
     )
     for message in (
         ".*isinstance.treespec, LeafSpec",  # Lightning 2.6 on torch 2.14

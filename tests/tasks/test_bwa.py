@@ -1,14 +1,18 @@
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
-from tests.tasks.toys import adapter, base, data, trainer
+from tests.tasks.toys import Nobody, adapter, base, data, trainer
+from vmatte_pl.data.datamodule import MattingData
 from vmatte_pl.errors import CheckpointError, ConfigError, TrainingError
 from vmatte_pl.models import Boosted
-from vmatte_pl.tasks import BwA, Pretrain
+from vmatte_pl.models.base import State
+from vmatte_pl.tasks import BwA, Pretrain, fit_stages
 from vmatte_pl.tasks.base import MattingTask
+from vmatte_pl.types import ClipBatch
 
 Footage = tuple[Path, Path]
 Fitted = tuple[BwA, dict[str, torch.Tensor]]
@@ -121,3 +125,55 @@ def test_a_boosted_network_can_be_boosted_again(footage: Footage, tmp_path: Path
     before = {k: v.clone() for k, v in one.state_dict().items()}
     trainer(tmp_path).fit(task, data(footage))
     assert all(torch.equal(v, before[k]) for k, v in one.state_dict().items())
+
+
+class Known(MattingData):
+    """Data that brings the backbone's alpha: here the true one, so that it can be told from the backbone's own."""
+
+    stored_base: dict[str, str] | None = None
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> ClipBatch:
+        clips = super().on_after_batch_transfer(batch, dataloader_idx)
+        return ClipBatch(**{**clips, "base": clips["pha"]})
+
+
+def known(footage: Footage) -> Known:
+    root, backgrounds = map(str, footage)
+    return Known(root, backgrounds, size=(32, 48), window=3, batch_size=2, samples_per_epoch=4, workers=0)
+
+
+def test_a_backbone_whose_alpha_comes_with_the_data_is_not_run(
+    footage: Footage, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+
+    class Busy(Nobody):
+        def forward(self, frames: torch.Tensor, state: State = None) -> tuple[torch.Tensor, State]:
+            raise AssertionError("it was run")
+
+    run = trainer(tmp_path)
+    task = BwA(Busy(), [adapter(), adapter(0)], optimizer=lambda p: torch.optim.SGD(p, lr=0.0), keep_stages=True)
+    fit_stages(run, task, known(footage))
+    assert task.stage.parts == [0, 1]
+    assert run.callback_metrics["val/base/mad"] == 0
+    assert caplog.text.count("The backbone's alphas come with the data: it is not run") == 1
+
+
+def test_alphas_of_another_backbone_are_refused(footage: Footage, tmp_path: Path) -> None:
+    footage_of_another = known(footage)
+    footage_of_another.stored_base = {"name": "RVM", "sha256": "0" * 64}
+    with pytest.raises(
+        ConfigError, match=r"whose alphas are stored, RVM 0000.*found TinyMatte .* in model\.base; comp"
+    ):
+        trainer(tmp_path).fit(BwA(base(), [adapter()]), footage_of_another)
+
+
+def test_a_network_that_trains_is_run_whatever_alphas_come_with_the_data(footage: Footage, tmp_path: Path) -> None:
+    run = trainer(tmp_path)
+    run.fit(Pretrain(base()), known(footage))
+    assert run.callback_metrics["val/mad"] > 0
+
+
+def test_a_network_without_weights_cannot_be_trained(footage: Footage, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="expected a network with weights to train, found Nobody without any"):
+        trainer(tmp_path).fit(Pretrain(Nobody()), data(footage))

@@ -77,7 +77,7 @@ def test_a_stage_begins_as_the_best_network_so_far(footage: Footage, tmp_path: P
 
         def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: object) -> None:
             if trainer.current_epoch == 1:
-                torch.nn.init.constant_(task.trained.network.segmentation_head[0].bias, 30.0)
+                torch.nn.init.constant_(task.network.adapter.network.segmentation_head[0].bias, 30.0)
 
     diary, task = Diary(), BwA(base(), [adapter(), adapter()], epochs=[2, 1], keep_stages=True)
     fit_stages(trainer(tmp_path, callbacks=(diary, Copies(tmp_path), Ruin())), task, data(footage))
@@ -140,7 +140,7 @@ def test_a_stage_that_does_not_improve_is_reported_and_dropped(
     task = BwA(base(), adapters, optimizer=rates(1e-3, 0, 0), epochs=[2, 1, 1])
     fit_stages(trainer(tmp_path, callbacks=(diary,)), task, data(footage))
     assert diary.parts == [[0], [0, 1], [0, 2]]
-    assert "Stage 2 of 3, Unet, tu-tf_mobilenetv3_small_minimal_100, 1 frames: did not lower val/mad" in caplog.text
+    assert "Stage 2 of 3, Unet, tu-tf_mobilenetv3_small_minimal_100, 1 frame: did not lower val/mad" in caplog.text
     assert "and is dropped" in caplog.text
     assert task.stage.parts == Stage(**read(tmp_path / "best.ckpt")["stage"]).parts
     inner = "network.base.network.adapter."
@@ -202,7 +202,7 @@ def test_each_stage_has_a_loss_of_its_own(footage: Footage, tmp_path: Path) -> N
 
 def test_without_checkpoints_the_stages_go_on_from_where_they_are(footage: Footage) -> None:
     task, diary = BwA(base(), [adapter(0), adapter(0)]), Diary()
-    options = {"enable_checkpointing": False, "limit_val_batches": 0}
+    options: dict[str, Any] = {"enable_checkpointing": False, "limit_val_batches": 0}
     run = Trainer(accelerator="cpu", max_epochs=1, logger=False, callbacks=[diary], **QUIET, **options)
     fit_stages(run, task, data(footage))
     assert task.stage.parts == [0, 1]

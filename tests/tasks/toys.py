@@ -17,7 +17,7 @@ from vmatte_pl.tasks.staged import StagedTask
 Weights = dict[str, Tensor]
 
 
-QUIET = {
+QUIET: dict[str, Any] = {
     "use_distributed_sampler": False,
     "num_sanity_val_steps": 0,
     "log_every_n_steps": 1,

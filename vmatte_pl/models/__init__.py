@@ -1,7 +1,7 @@
 """Backbones, adapters and what is built of them: plain PyTorch, frames in, alpha out."""
 
 from vmatte_pl.models.adapter import Adapter
-from vmatte_pl.models.base import Frozen, MattingNetwork
+from vmatte_pl.models.base import Backbone, Frozen, MattingNetwork
 from vmatte_pl.models.boosted import Boosted
 from vmatte_pl.models.ensemble import Ensemble, Head, Members
 from vmatte_pl.models.fba import FBA
@@ -20,6 +20,7 @@ __all__ = [
     "P3M",
     "RVM",
     "Adapter",
+    "Backbone",
     "Boosted",
     "Ensemble",
     "FBAUNetPP",

@@ -78,7 +78,7 @@ class Adapter(nn.Module):
                 remedy="set it to 1 for the frames' own size, to 0.5 for half of it",
             )
         self.window, self.scale, self.residual = window, scale, residual
-        self.description = f"{architecture}, {encoder}, {window + 1} frames"
+        self.description = f"{architecture}, {encoder}, {window + 1} frame{'s' * (window > 0)}"
         self.least = LEAST.get(architecture.lower(), STRIDE)
         self.network = segmentation_network(architecture, encoder, encoder_weights, 3 * (window + 1) + 1, options or {})
         mean, std = normalisation(encoder, encoder_weights)

@@ -39,10 +39,8 @@ class MattingNetwork(nn.Module):
         Args:
             frames: As in ``forward``.
             state: As in ``forward``.
-            known: The backbone's alpha of these frames, if it is known already: then the backbone is not run.
+            known: The alpha of these frames that a ``Backbone`` below would give, if it is known already.
         """
-        if known is not None:
-            return [known], state
         alpha, state = self(frames, state)
         return [alpha], state
 
@@ -88,3 +86,15 @@ class Frozen(MattingNetwork):
     def fingerprint(self) -> str:
         """Return the fingerprint of the network inside."""
         return self.network.fingerprint()
+
+
+class Backbone(Frozen):
+    """The network at the bottom of a boosted one, B, whatever it is made of: where its alpha is known, it is not run.
+
+    Args:
+        network: The network to freeze, in place.
+    """
+
+    def stages(self, frames: Tensor, state: State = None, known: Tensor | None = None) -> tuple[list[Tensor], State]:
+        """Return the known alpha, or else the alphas of the network's own stages, made without autograd."""
+        return super().stages(frames, state) if known is None else ([known], state)

@@ -31,22 +31,21 @@ class Head(nn.Module):
     def __init__(self, members: int, window: int = 2, width: int = 16) -> None:
         super().__init__()
         self.window = window
-        last = nn.Conv3d(width, members + 1, 1)
-        for parameter in last.parameters():
-            nn.init.zeros_(parameter)
-        self.layers = nn.Sequential(
+        self.hidden = nn.Sequential(
             nn.Conv3d(2 * members + 4, width, (window + 1, 3, 3), padding=(0, 1, 1)),
             nn.ReLU(inplace=True),
             nn.Conv3d(width, width, (1, 3, 3), padding=(0, 2, 2), dilation=(1, 2, 2)),
             nn.ReLU(inplace=True),
             nn.Conv3d(width, width, (1, 3, 3), padding=(0, 4, 4), dilation=(1, 4, 4)),
             nn.ReLU(inplace=True),
-            last,
         )
+        self.last = nn.Conv3d(width, members + 1, 1)
+        for parameter in self.last.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, clues: Tensor, alphas: Tensor) -> Tensor:
         """Return the joint alpha."""
-        logits = self.layers(clues.transpose(1, 2)).transpose(1, 2).float()
+        logits = self.last(self.hidden(clues.transpose(1, 2))).transpose(1, 2).float()
         weights = logits[:, :, :-1].softmax(2)
         return shift_logits((weights * alphas).sum(2, keepdim=True), logits[:, :, -1:])
 

@@ -6,9 +6,9 @@ from typing import cast
 import torch
 from pytorch_lightning import LightningModule
 from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
-from pytorch_lightning.utilities.types import OptimizerLRScheduler
+from pytorch_lightning.utilities.types import LRSchedulerConfigType, OptimizerLRScheduler
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
+from torch.optim.lr_scheduler import CyclicLR, LambdaLR, OneCycleLR, ReduceLROnPlateau
 
 from vmatte_pl.errors import ConfigError, TrainingError
 from vmatte_pl.losses import MattingLoss
@@ -29,8 +29,8 @@ class MattingTask(LightningModule):
         network: The network that is evaluated.
         loss: What its training minimises; by default all terms of ``MattingLoss``.
         optimizer: Called with the trainable parameters.
-        scheduler: Called with the optimiser, stepped once an epoch, or after each validation if it waits for a plateau
-            of ``val/mad``; by default one cycle over the whole fit, stepped with every batch.
+        scheduler: Called with the optimiser, stepped once an epoch; a ``OneCycleLR`` or ``CyclicLR`` with every batch,
+            a ``ReduceLROnPlateau`` after every validation, by ``val/mad``. By default one cycle over the whole fit.
     """
 
     began: tuple[int, int] = (0, 0)
@@ -77,12 +77,12 @@ class MattingTask(LightningModule):
         optimizer = self._optimizer(parameters)
         if self._scheduler is not None:
             scheduler = self._scheduler(optimizer)
-            waits = isinstance(scheduler, ReduceLROnPlateau)
-            every = (self.trainer.check_val_every_n_epoch or 1) if waits else 1
-            return {
-                "optimizer": optimizer,
-                "lr_scheduler": {"scheduler": scheduler, "monitor": "val/mad", "frequency": every},
-            }
+            config: LRSchedulerConfigType = {"scheduler": scheduler, "monitor": "val/mad"}
+            if isinstance(scheduler, ReduceLROnPlateau):
+                config["frequency"] = self.trainer.check_val_every_n_epoch or 1
+            elif isinstance(scheduler, OneCycleLR | CyclicLR):
+                config["interval"] = "step"
+            return {"optimizer": optimizer, "lr_scheduler": config}
         steps = self._steps()
         if steps == float("inf"):  # a run without an end has no cycle either
             return optimizer

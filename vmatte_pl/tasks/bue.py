@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from vmatte_pl.errors import CheckpointError, ConfigError
 from vmatte_pl.losses import MattingLoss
 from vmatte_pl.models.adapter import Adapter
-from vmatte_pl.models.base import MattingNetwork
+from vmatte_pl.models.base import Backbone, MattingNetwork
 from vmatte_pl.models.ensemble import Ensemble, Head, Members
 from vmatte_pl.runs import read_checkpoint
 from vmatte_pl.tasks.base import after_past
@@ -66,12 +66,14 @@ class BuE(StagedTask):
                 where="model.adapters",
                 remedy="list another one, or train one alone with --config bwa.yaml",
             )
-        self._members = (Members(base, adapters),)  # plain, so that what is registered is the network alone
+            # plain, so that what is registered is the network alone
+        backbone = Backbone(base)
+        self._members = (Members(backbone, adapters),)
         self._head = (Head(len(adapters), head_window, head_width),)
         first = [MEMBERS] if checkpoints is None else [MEMBERS, HEAD]
         if checkpoints is not None:
-            _fetch(base, adapters, checkpoints)
-        super().__init__(base, first, 2, loss, optimizer, scheduler, epochs, keep_stages)
+            _fetch(backbone, adapters, checkpoints)
+        super().__init__(backbone, first, 2, loss, optimizer, scheduler, epochs, keep_stages)
 
     def build(self, parts: list[int]) -> MattingNetwork:
         """Return the members' mean, or the ensemble if the head is there."""
@@ -90,7 +92,11 @@ class BuE(StagedTask):
         """Return the backbone, the members and the head."""
         members = [(f"A{i + 1}", member.description, member) for i, member in enumerate(self._members[0].members)]
         head = self._head[0]
-        return [("B", type(self.base).__name__, self.base), *members, ("h", f"Conv3D, {head.window + 1} frames", head)]
+        return [
+            ("B", type(self.base.network).__name__, self.base),
+            *members,
+            ("h", f"Conv3D, {head.window + 1} frame{'s' * (head.window > 0)}", head),
+        ]
 
     def training_step(self, batch: ClipBatch, batch_idx: int) -> Tensor:
         """Train on B windows; their first l frames are only looked at, as the past of those that follow.

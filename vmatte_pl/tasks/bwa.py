@@ -64,7 +64,7 @@ class BwA(StagedTask):
     def outline(self) -> list[tuple[str, str, nn.Module]]:
         """Return the backbone and the adapters, those that have not begun included."""
         adapters = [(f"A{i + 1}", adapter.description, adapter) for i, adapter in enumerate(self._adapters)]
-        return [("B", type(self.base).__name__, self.base), *adapters]
+        return [("B", type(self.base.network).__name__, self.base), *adapters]
 
     def training_step(self, batch: ClipBatch, batch_idx: int) -> torch.Tensor:
         """Train on B windows; their first l frames are only looked at, as the past of those that follow.

@@ -11,7 +11,7 @@ from torch import Tensor
 from vmatte_pl.errors import CheckpointError, ConfigError
 from vmatte_pl.losses import MattingLoss
 from vmatte_pl.metrics import MAD
-from vmatte_pl.models.base import Frozen, MattingNetwork
+from vmatte_pl.models.base import Backbone, MattingNetwork
 from vmatte_pl.tasks.base import MattingTask
 from vmatte_pl.types import ClipBatch
 
@@ -76,7 +76,7 @@ class StagedTask(MattingTask):
         self._losses = tuple(losses)  # plain, like the base: within the network it is registered already
         self._epochs: list[int | None] = _for_each(epochs, count, "epochs")
         self.keep_stages = keep_stages
-        self._base = (base,)
+        self._base = (base if isinstance(base, Backbone) else Backbone(base),)
         self.stage = Stage(first)
         super().__init__(self.build(first), losses[0], optimizer, scheduler)
         self.previous_mad = MAD()
@@ -91,9 +91,14 @@ class StagedTask(MattingTask):
         raise NotImplementedError
 
     @property
-    def base(self) -> MattingNetwork:
-        """The network that is boosted."""
+    def base(self) -> Backbone:
+        """The network that is boosted, frozen."""
         return self._base[0]
+
+    @property
+    def stage_number(self) -> tuple[int, int]:
+        """Which stage it is, from 1 on, and how many there are."""
+        return self.stage.parts[-1] - self._first + 1, self.parts - self._first
 
     def epochs_of(self, stage: Stage) -> int | None:
         """Return how many epochs a stage lasts, None if the Trainer decides."""
@@ -136,13 +141,13 @@ class StagedTask(MattingTask):
         return (stage.parts, found.mad if own else stage.mad) if stays else (stage.parts[:-1], stage.before)
 
     def _report(self, lowered: float | None, stays: bool) -> None:
-        part, before = self.stage.parts[-1], self.stage.before
+        (number, count), before = self.stage_number, self.stage.before
         start = "" if before is None else f" from {before:.3f}"
         if lowered is not None:
             outcome = f"brought val/mad{start} to {lowered:.3f}"
         else:
             outcome = f"did not lower val/mad{start}, {'but stays' if stays else 'and is dropped'}"
-        rank_zero_info(f"Stage {part - self._first + 1} of {self.parts - self._first}, {self.name_of(part)}: {outcome}")
+        rank_zero_info(f"Stage {number} of {count}, {self.name_of(self.stage.parts[-1])}: {outcome}")
 
     def adopt(self, checkpoint: dict[str, Any]) -> None:
         """Become what a checkpoint of this task holds.
@@ -153,6 +158,21 @@ class StagedTask(MattingTask):
         checkpoint = dict(checkpoint)
         self.on_load_checkpoint(checkpoint)
         self.load_state_dict(checkpoint["state_dict"])
+
+    def on_fit_start(self) -> None:
+        """Check that alphas which are stored beside the footage are this base's.
+
+        Raises:
+            ConfigError: They are another network's.
+        """
+        stored = getattr(self.trainer.datamodule, "stored_base", None)  # type: ignore[attr-defined]  # set by fit
+        if stored is not None and stored["sha256"] != self._identity["sha256"]:
+            raise ConfigError(
+                expected=f"the backbone whose alphas are stored, {stored['name']} {stored['sha256'][:12]}",
+                found=_say(self._identity),
+                where="model.base",
+                remedy="compose with this backbone, or pass --data.use_base false to run it",
+            )
 
     def on_validation_epoch_end(self) -> None:
         """Log the scores of the epoch, and remember those that decide whether a part stays."""
@@ -235,8 +255,7 @@ class StagedTask(MattingTask):
     @cached_property
     def _identity(self) -> dict[str, str]:
         """What tells the base from others; it is frozen, so that it has to be asked only once."""
-        base = self.base.network if isinstance(self.base, Frozen) else self.base
-        return {"class": type(base).__qualname__, "sha256": base.fingerprint()}
+        return {"class": type(self.base.network).__qualname__, "sha256": self.base.fingerprint()}
 
     def _base_prefix(self) -> str:
         return next(f"{name}." for name, module in self.named_modules() if module is self.base)
