@@ -130,8 +130,6 @@ def test_a_boosted_network_can_be_boosted_again(footage: Footage, tmp_path: Path
 class Known(MattingData):
     """Data that brings the backbone's alpha: here the true one, so that it can be told from the backbone's own."""
 
-    stored_base: dict[str, str] | None = None
-
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> ClipBatch:
         clips = super().on_after_batch_transfer(batch, dataloader_idx)
         return ClipBatch(**{**clips, "base": clips["pha"]})
@@ -157,15 +155,6 @@ def test_a_backbone_whose_alpha_comes_with_the_data_is_not_run(
     assert task.stage.parts == [0, 1]
     assert run.callback_metrics["val/base/mad"] == 0
     assert caplog.text.count("The backbone's alphas come with the data: it is not run") == 1
-
-
-def test_alphas_of_another_backbone_are_refused(footage: Footage, tmp_path: Path) -> None:
-    footage_of_another = known(footage)
-    footage_of_another.stored_base = {"name": "RVM", "sha256": "0" * 64}
-    with pytest.raises(
-        ConfigError, match=r"whose alphas are stored, RVM 0000.*found TinyMatte .* in model\.base; comp"
-    ):
-        trainer(tmp_path).fit(BwA(base(), [adapter()]), footage_of_another)
 
 
 def test_a_network_that_trains_is_run_whatever_alphas_come_with_the_data(footage: Footage, tmp_path: Path) -> None:

@@ -191,21 +191,6 @@ class StagedTask(MattingTask):
         super()._reset()
         self.previous_mad.reset()
 
-    def on_fit_start(self) -> None:
-        """Check that alphas stored beside the footage are this base's.
-
-        Raises:
-            ConfigError: They are another network's.
-        """
-        stored = getattr(self.trainer.datamodule, "stored_base", None)  # type: ignore[attr-defined]  # set by fit
-        if stored is not None and stored["sha256"] != self._identity["sha256"]:
-            raise ConfigError(
-                expected=f"the backbone whose alphas are stored, {stored['name']} {stored['sha256'][:12]}",
-                found=_say(self._identity),
-                where="model.base",
-                remedy="compose with this backbone, or pass --data.use_base false to run it",
-            )
-
     def _known(self, batch: ClipBatch) -> Tensor | None:
         """Return the backbone's alpha where the data brings it, and say so once."""
         if "base" in batch and not self._told:
