@@ -166,3 +166,20 @@ def test_a_network_that_trains_is_run_whatever_alphas_come_with_the_data(footage
 def test_a_network_without_weights_cannot_be_trained(footage: Footage, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="expected a network with weights to train, found Nobody without any"):
         trainer(tmp_path).fit(Pretrain(Nobody()), data(footage))
+
+
+@pytest.mark.parametrize("remembers", [False, True])
+def test_a_base_that_does_not_remember_is_spared_the_frames_that_are_only_looked_at(
+    remembers: bool, footage: Footage, tmp_path: Path
+) -> None:
+    seen: list[int] = []
+
+    class Noting(Nobody):
+        def forward(self, frames: torch.Tensor, state: State = None) -> tuple[torch.Tensor, State]:
+            seen.append(frames.shape[1])
+            return super().forward(frames, state)
+
+    network = Noting()
+    network.remembers = remembers
+    trainer(tmp_path, limit_val_batches=0).fit(BwA(network, [adapter(window=1)]), data(footage, window=3))
+    assert set(seen) == ({3} if remembers else {2})

@@ -22,6 +22,9 @@ class MattingNetwork(nn.Module):
         - alpha: (B, T, 1, H, W) float in [0, 1].
     """
 
+    remembers: bool = True
+    """Whether a frame's alpha may depend on the frames before it; if not, training spares it those."""
+
     def forward(self, frames: Tensor, state: State = None) -> tuple[Tensor, State]:
         """Return the frames' alpha and the state for the frames that follow."""
         raise NotImplementedError
@@ -67,6 +70,7 @@ class Frozen(MattingNetwork):
     def __init__(self, network: MattingNetwork) -> None:
         super().__init__()
         self.network = network.requires_grad_(False)
+        self.remembers = network.remembers
         self.eval()
 
     def train(self, mode: bool = True) -> Self:

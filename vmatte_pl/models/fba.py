@@ -40,6 +40,8 @@ class FBA(MattingNetwork):
     Source: M. Forte and F. Pitié, "F, B, Alpha Matting", 2020.
     """
 
+    remembers = False
+
     def __init__(
         self,
         weights: str | None = None,

@@ -56,6 +56,8 @@ class FBAUNetPP(MattingNetwork):
         - alpha: (B, T, 1, H, W) in [0, 1].
     """
 
+    remembers = False
+
     def __init__(
         self,
         weights: str | None = None,

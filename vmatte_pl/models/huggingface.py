@@ -27,6 +27,8 @@ class TransformersNetwork(MattingNetwork):
     Source: J. Yao et al., "ViTMatte: Boosting Image Matting with Pretrained Plain Vision Transformers", 2023.
     """
 
+    remembers = False
+
     def __init__(self, name: str, multiple: int = 32) -> None:
         super().__init__()
         self.source, self.multiple = name, multiple

@@ -32,6 +32,8 @@ class P3M(MattingNetwork):
     Source: J. Li et al., "Privacy-Preserving Portrait Matting", ACM Multimedia 2021.
     """
 
+    remembers = False
+
     def __init__(self, weights: str | None = None) -> None:
         super().__init__()
         self.source = weights or "P3M"

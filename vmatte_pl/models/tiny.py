@@ -25,6 +25,8 @@ class TinyMatte(MattingNetwork):
     Source: O. Ronneberger et al., "U-Net: Convolutional Networks for Biomedical Image Segmentation", 2015.
     """
 
+    remembers = False
+
     def __init__(self, pretrained: bool = True) -> None:
         super().__init__()
         self.stem = _block(3, WIDTHS[0], stride=2)

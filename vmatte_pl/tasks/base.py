@@ -216,6 +216,18 @@ def after_past(batch: ClipBatch, past: int) -> ClipBatch:
     return cast(ClipBatch, {**batch, **tensors, "start": batch["start"] + past})
 
 
+def alpha_after(past: int, base: MattingNetwork, com: Tensor, known: Tensor | None) -> Tensor:
+    """Return a base's alpha of the frames after the first ``past`` ones, which it sees only if it remembers.
+
+    Shape:
+        - com: (B, past + T, 3, H, W); known: None or (B, past + T, 1, H, W).
+        - output: (B, T, 1, H, W).
+    """
+    if base.remembers:
+        return base.stages(com, None, known)[0][-1][:, past:]
+    return base.stages(com[:, past:], None, known if known is None else known[:, past:])[0][-1]
+
+
 def _cycle(progress: float) -> float:
     """Return the learning rate's share of its peak: up in a line over the first tenth, down in a cosine to 0."""
     if progress < 0.1:

@@ -12,7 +12,7 @@ from vmatte_pl.models.adapter import Adapter
 from vmatte_pl.models.base import Backbone, MattingNetwork
 from vmatte_pl.models.ensemble import Ensemble, Head, Members
 from vmatte_pl.runs import read_checkpoint
-from vmatte_pl.tasks.base import after_past
+from vmatte_pl.tasks.base import after_past, alpha_after
 from vmatte_pl.tasks.bwa import BwA
 from vmatte_pl.tasks.staged import StagedTask
 from vmatte_pl.types import ClipBatch
@@ -109,8 +109,8 @@ class BuE(StagedTask):
         if isinstance(self.network, Ensemble):
             alphas, _ = self.network.stages(batch["com"], None, known)
             return self.minimise(alphas[-1][:, members.window :], later)
-        alphas, _ = members.base.stages(batch["com"], None, known)
-        opinions, _ = members.opinions(batch["com"], alphas[-1][:, members.window :])
+        alpha = alpha_after(members.window, members.base, batch["com"], known)
+        opinions, _ = members.opinions(batch["com"], alpha)
         terms = [self.loss(alpha, later) for alpha in opinions.split(1, dim=2)]
         return self.log_loss({name: torch.stack([term[name] for term in terms]).sum() for name in terms[0]}, batch)
 

@@ -9,7 +9,7 @@ from vmatte_pl.losses import MattingLoss
 from vmatte_pl.models.adapter import Adapter
 from vmatte_pl.models.base import MattingNetwork
 from vmatte_pl.models.boosted import Boosted
-from vmatte_pl.tasks.base import after_past
+from vmatte_pl.tasks.base import after_past, alpha_after
 from vmatte_pl.tasks.staged import StagedTask
 from vmatte_pl.types import ClipBatch
 
@@ -75,6 +75,6 @@ class BwA(StagedTask):
         """
         past = max(self._adapters[part].window for part in self.stage.parts)
         later = after_past(batch, past)
-        alphas, _ = self.network.base.stages(batch["com"], None, self._known(batch))
-        adapter = self.network.adapter
-        return self.minimise(adapter(batch["com"][:, past - adapter.window :], alphas[-1][:, past:]), later)
+        base, adapter = self.network.base, self.network.adapter
+        alpha = alpha_after(past, base, batch["com"], self._known(batch))
+        return self.minimise(adapter(batch["com"][:, past - adapter.window :], alpha), later)
