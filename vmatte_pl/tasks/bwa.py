@@ -1,7 +1,5 @@
 """Boosting with Adapters: a frozen backbone and the adapters that learn, one after another, to correct it."""
 
-from functools import reduce
-
 import torch
 from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
 from torch import nn
@@ -50,7 +48,10 @@ class BwA(StagedTask):
 
     def build(self, parts: list[int]) -> MattingNetwork:
         """Nest the adapters: ``Boosted(Boosted(B, A1), A2)``."""
-        return reduce(Boosted, (self._adapters[part] for part in parts), self.base)
+        network: MattingNetwork = self.base
+        for part in parts:
+            network = Boosted(network, self._adapters[part])
+        return network
 
     def name_of(self, part: int) -> str:
         """Return the adapter's description."""
