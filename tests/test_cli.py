@@ -211,6 +211,15 @@ def test_a_trained_run_is_the_base_of_a_further_one(
     assert all(name.startswith("network.adapter.") for name in content["state_dict"])
 
 
+def test_an_ensemble_is_fitted_and_tested(flags: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["fit", "--config", str(Path(CONFIG).with_name("bue.yaml")), *flags]) == 0
+    last = torch.load(tmp_path / "runs/bue/version_0/checkpoints/last.ckpt", weights_only=True)
+    assert last["stage"]["parts"] == [0, 1]
+    assert main(["test"]) == 0
+    assert (tmp_path / "runs/bue/version_0/results.json").is_file()
+
+
 SCHEDULES = {
     "CosineAnnealingLR": ["--model.scheduler.T_max", "2"],
     "OneCycleLR": ["--model.scheduler.max_lr", "0.01", "--model.scheduler.total_steps", "9"],

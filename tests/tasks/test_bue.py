@@ -84,9 +84,11 @@ def test_members_come_trained_from_bwa(members: list[str], footage: Footage, tmp
         own = task.state_dict()
         inner = f"network.members.network.adapters.{index}."
         assert all(torch.equal(v, own[k.replace("network.adapter.", inner)]) for k, v in weights.items())
+    task = BuE(base(), [adapter(1), adapter(0)], members, epochs=[7, 2])  # 7 for members that need none
     before, diary = copied(task), Diary()
     fit_stages(trainer(tmp_path, callbacks=(diary,)), task, data(footage))
     assert diary.parts == [[0, 1]]
+    assert diary.epochs == [2]
     moved = {name for name, value in before.items() if not torch.equal(diary.ended[0][name], value)}
     assert moved
     assert all(name.startswith("network.head.") for name in moved)

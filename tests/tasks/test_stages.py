@@ -222,7 +222,7 @@ def test_a_task_of_one_stage_is_fitted_as_ever(footage: Footage, tmp_path: Path)
     [({"epochs": [1, 2, 3]}, r"found 3 in model\.epochs"), ({"loss": [MattingLoss()]}, r"found 1 in model\.loss")],
 )
 def test_settings_of_stages_must_be_as_many_as_these(setting: dict[str, Any], message: str) -> None:
-    with pytest.raises(ConfigError, match=f"expected one for each of 2 stages, or one for all, {message}"):
+    with pytest.raises(ConfigError, match=f"expected one for each of 2 parts, or one for all, {message}"):
         BwA(base(), [adapter(0), adapter(0)], **setting)
 
 
@@ -230,6 +230,12 @@ def test_processes_that_live_for_one_fit_are_refused(tmp_path: Path, footage: Fo
     run = trainer(tmp_path, strategy="ddp_spawn", devices=2)
     with pytest.raises(ConfigError, match=r"in trainer\.strategy; set --trainer\.strategy ddp"):
         fit_stages(run, three(), data(footage))
+
+
+def test_a_checkpoint_of_something_else_is_not_resumed_from(footage: Footage, tmp_path: Path) -> None:
+    trainer(tmp_path).fit(Pretrain(base()), data(footage))
+    with pytest.raises(CheckpointError, match=r"expected an adapter of TinyMatte .*, found no adapter"):
+        fit_stages(trainer(tmp_path / "resumed"), three(), data(footage), ckpt_path=tmp_path / "last.ckpt")
 
 
 def test_a_checkpoint_of_more_stages_than_there_are_adapters_is_refused(run: Run) -> None:

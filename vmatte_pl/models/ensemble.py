@@ -42,10 +42,12 @@ class Head(nn.Module):
         self.last = nn.Conv3d(width, members + 1, 1)
         for parameter in self.last.parameters():
             nn.init.zeros_(parameter)
+        self.to(memory_format=torch.channels_last_3d)  # half the time on a CPU
 
     def forward(self, clues: Tensor, alphas: Tensor) -> Tensor:
         """Return the joint alpha."""
-        logits = self.last(self.hidden(clues.transpose(1, 2))).transpose(1, 2).float()
+        x = clues.transpose(1, 2).contiguous(memory_format=torch.channels_last_3d)
+        logits = self.last(self.hidden(x)).transpose(1, 2).float()
         weights = logits[:, :, :-1].softmax(2)
         return shift_logits((weights * alphas).sum(2, keepdim=True), logits[:, :, -1:])
 

@@ -33,10 +33,10 @@ class BuE(StagedTask):
         checkpoints: BwA checkpoints, one for each member, of one adapter each on this backbone; null trains them.
         head_window: How many earlier frames the head sees beside the current one.
         head_width: Channels of the head's hidden layers.
-        loss: What training minimises, for all stages or for each; by default the first terms of ``MattingLoss``.
+        loss: What training minimises, for members and head or for each; by default the first terms of ``MattingLoss``.
         optimizer: Called with the parameters of the members, then of the head.
         scheduler: Called with the optimiser; by default one cycle over each stage.
-        epochs: How long a stage lasts, for all or for each; by default the Trainer's ``max_epochs``.
+        epochs: How long each trains, members and head, one for both or two; by default the Trainer's ``max_epochs``.
         keep_stages: Keep a head that did not lower the validation MAD of the members' mean.
 
     Raises:

@@ -49,10 +49,10 @@ class StagedTask(MattingTask):
         base: The network that is boosted.
         first: The parts to begin with.
         parts: How many parts there are in all.
-        loss: What training minimises, for all stages or for each.
+        loss: What training minimises, for all parts or for each.
         optimizer: Called with the parameters of the part that trains.
         scheduler: Called with the optimiser; by default one cycle over the stage.
-        epochs: How long a stage lasts, for all or for each; None takes the Trainer's ``max_epochs``.
+        epochs: How long a part trains, for all or for each; None takes the Trainer's ``max_epochs``.
         keep_stages: Keep a part that did not lower the validation MAD, where it would be dropped.
     """
 
@@ -71,14 +71,13 @@ class StagedTask(MattingTask):
         keep_stages: bool,
     ) -> None:
         self.parts, self._first = parts, first[-1]
-        count = parts - self._first
-        losses = _for_each(loss or MattingLoss(), count, "loss")
+        losses = _for_each(loss or MattingLoss(), parts, "loss")
         self._losses = tuple(losses)  # plain, like the base: within the network it is registered already
-        self._epochs: list[int | None] = _for_each(epochs, count, "epochs")
+        self._epochs: list[int | None] = _for_each(epochs, parts, "epochs")
         self.keep_stages = keep_stages
         self._base = (base if isinstance(base, Backbone) else Backbone(base),)
         self.stage = Stage(first)
-        super().__init__(self.build(first), losses[0], optimizer, scheduler)
+        super().__init__(self.build(first), losses[first[-1]], optimizer, scheduler)
         self.previous_mad = MAD()
         self._told = False
 
@@ -102,12 +101,12 @@ class StagedTask(MattingTask):
 
     def epochs_of(self, stage: Stage) -> int | None:
         """Return how many epochs a stage lasts, None if the Trainer decides."""
-        return self._epochs[stage.parts[-1] - self._first]
+        return self._epochs[stage.parts[-1]]
 
     def begin(self, stage: Stage) -> None:
         """Make the network what it is in ``stage``."""
         self.stage, self.began = stage, (stage.epoch, stage.step)
-        self.loss = self._losses[stage.parts[-1] - self._first]
+        self.loss = self._losses[stage.parts[-1]]
         self.network = self.build(stage.parts)
         self.trained.requires_grad_(True).train()
 
@@ -252,7 +251,7 @@ def _for_each(setting: Any, count: int, name: str) -> list[Any]:
         return [setting] * count
     if len(setting) != count:
         raise ConfigError(
-            expected=f"one for each of {count} stages, or one for all",
+            expected=f"one for each of {count} parts, or one for all",
             found=f"{len(setting)}",
             where=f"model.{name}",
             remedy="give the list an entry for each stage",

@@ -46,7 +46,8 @@ def fit_stages(
         return
     _refuse_short_lived_processes(trainer, task)
     budget, fresh = _Budget(trainer.max_epochs, trainer.max_steps), _Fresh(trainer)
-    budget.grant(trainer, task, task.stage if ckpt_path is None else Stage(**read_checkpoint(Path(ckpt_path))[STAGE]))
+    resumed = None if ckpt_path is None else read_checkpoint(Path(ckpt_path)).get(STAGE)
+    budget.grant(trainer, task, task.stage if resumed is None else Stage(**resumed))
     trainer.fit(task, datamodule=datamodule, ckpt_path=ckpt_path, **options)
     while task.advance(_best(trainer), trainer.current_epoch, trainer.global_step):
         fresh.restore(trainer)
