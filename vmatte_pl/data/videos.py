@@ -20,7 +20,7 @@ _OPEN_FILES = 8  # decoders that a process keeps: foreground, alpha and backgrou
 
 def is_video(name: str) -> bool:
     """Tell from a file's name whether it is a video; hidden files are not."""
-    return not name.startswith(".") and os.path.splitext(name)[1].lower() in VIDEO_SUFFIXES  # noqa: PTH122 - names alone
+    return not name.startswith(".") and name.lower().endswith(tuple(VIDEO_SUFFIXES))
 
 
 @dataclass(frozen=True, slots=True)
