@@ -247,7 +247,7 @@ def test_schedules_are_named_in_the_config(
         (["--data.window", "100"], "expected .*100.*; "),
         (["--data.window", "1"], r"more than 1 frames.* found 1 in data\.window; set --data\.window 3"),
         (["--model.adapters.encoder", "resnet19"], r"found Unet, resnet19.* in adapter; see smp"),
-        (["--config", "nothing.yaml"], r"found none in nothing\.yaml; choose one of base\.yaml, bwa\.yaml"),
+        (["--config", "nothing.yaml"], r"found none in nothing\.yaml; choose one of base\.yaml, bue\.yaml, bwa\.yaml"),
     ],
 )
 def test_a_mistake_is_one_line_that_says_what_to_do(

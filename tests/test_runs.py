@@ -23,7 +23,9 @@ def test_a_name_is_looked_up_here_and_then_among_the_shipped(tmp_path: Path, mon
 
 
 def test_an_unknown_config_names_those_there_are() -> None:
-    with pytest.raises(ConfigError, match=r"found none in bwaa\.yaml; choose one of base\.yaml, bwa\.yaml, "):
+    with pytest.raises(
+        ConfigError, match=r"found none in bwaa\.yaml; choose one of base\.yaml, bue\.yaml, bwa\.yaml, "
+    ):
         find_config("bwaa.yaml")
 
 

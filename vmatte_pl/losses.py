@@ -85,7 +85,7 @@ def cross_entropy(pred: Tensor, true: Tensor, margin: float = 0.05) -> Tensor:
         - output: ().
     """
     pred, true = (margin + (1 - 2 * margin) * alpha for alpha in (pred, true))
-    return F.binary_cross_entropy(pred, true) - F.binary_cross_entropy(true, true)
+    return (true * (true / pred).log() + (1 - true) * ((1 - true) / (1 - pred)).log()).mean()
 
 
 def temporal(pred: Tensor, true: Tensor) -> Tensor:

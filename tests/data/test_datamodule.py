@@ -1,7 +1,5 @@
 import pickle
 import shutil
-import sys
-import types
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ from torch import Tensor, nn
 
 from tests.footage import write_composites
 from vmatte_pl.data.datamodule import MattingData
+from vmatte_pl.data.demo import Recipe
 from vmatte_pl.data.loading import ClipSampler, EpochSampler
 from vmatte_pl.data.windows import chunks
 from vmatte_pl.errors import ConfigError, DataError
@@ -156,14 +155,22 @@ def test_an_unreadable_frame_is_one_line_from_any_worker(
         pixels(data.test_dataloader())
 
 
-def test_demo_footage_is_made_when_asked_for(footage: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    demo = types.ModuleType("vmatte_pl.data.demo")
-    demo.demo_footage = lambda: footage  # type: ignore[attr-defined]  # stands in for the real one
-    monkeypatch.setitem(sys.modules, "vmatte_pl.data.demo", demo)
-    data = MattingData(window=3, size=(32, 40), workers=0)
+@pytest.mark.parametrize("name", ["demo", "demo-empty"])
+def test_demo_footage_is_made_when_asked_for(
+    name: str, footage: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[bool] = []
+
+    def demo_footage(recipe: Recipe) -> tuple[Path, Path]:
+        made.append(recipe.dummies)
+        return footage
+
+    monkeypatch.setattr("vmatte_pl.data.demo.demo_footage", demo_footage)
+    data = MattingData(name, name, window=3, size=(32, 40), workers=0)
     data.prepare_data()
     data.setup("fit")
     assert {clip.fgr.home.parents[2] for clip in data.training.clips} == {footage[0]}
+    assert set(made) == {name == "demo"}
 
 
 class Witness(pl.LightningModule):

@@ -189,7 +189,8 @@ def test_the_limit_of_steps_holds_for_each_stage(footage: Footage, tmp_path: Pat
 
 
 def test_each_stage_has_a_loss_of_its_own(footage: Footage, tmp_path: Path) -> None:
-    losses = [MattingLoss(laplacian=0, temporal=0), MattingLoss(l1=0, laplacian=0, temporal=0, dice=1)]
+    none = {"l1": 0.0, "laplacian": 0.0, "temporal": 0.0, "cross_entropy": 0.0}
+    losses = [MattingLoss(**{**none, "l1": 1.0}), MattingLoss(**none, dice=1.0)]
     task, logged = BwA(base(), [adapter(0), adapter(0)], losses, keep_stages=True), []
 
     class Watch(Callback):

@@ -132,6 +132,6 @@ def _check_finished(root: Path, split: Split, clips: Sequence[Clip]) -> None:
 
 def _built_in(name: str) -> tuple[Path, Path]:
     """Return the folders of the built-in footage, with dummies in its places or without."""
-    from vmatte_pl.data import demo  # drawing needs modules that other footage does not
+    from vmatte_pl.data.demo import EMPTY, FULL, demo_footage  # drawing needs modules that other footage does not
 
-    return demo.demo_footage(recipe=demo.FULL if name == DEMO else demo.EMPTY)
+    return demo_footage(recipe=FULL if name == DEMO else EMPTY)
