@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 
 from vmatte_pl.data.light import Light, add_grain, draw_grain, ease, relight
@@ -37,3 +39,11 @@ def test_grain_is_new_in_every_frame_and_stays_in_range() -> None:
     assert 4 < grain.std() < 5.2
     white = add_grain(np.full((2, 32, 32, 3), 255, np.uint8), grain)
     np.testing.assert_array_equal(white, np.minimum(255 + grain, 255))
+
+
+def test_no_two_frames_share_their_grain() -> None:
+    grain = draw_grain((15, 36, 64, 3), 6.0, np.random.default_rng(0))
+    assert len({frame.tobytes() for frame in grain}) == 15
+    neighbours = [abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) for one, other in pairwise(grain)]
+    assert max(neighbours) < 0.06
+    np.testing.assert_allclose(grain.std(axis=(1, 2, 3)), 6, rtol=0.1)
