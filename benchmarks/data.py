@@ -188,9 +188,7 @@ def measure_frames() -> None:
 
 def measure_waiting() -> None:
     """Profile a fit of the demo's config."""
-    adapter = Adapter(
-        "Unet", "tu-tf_mobilenetv3_small_minimal_100", window=2, options={"decoder_channels": [128, 64, 32, 16, 8]}
-    )
+    adapter = Adapter(window=2, scale=0.5, options={"decoder_channels": [128, 64, 32, 16, 8]})
     trainer = pl.Trainer(
         max_steps=40,
         profiler="simple",
@@ -202,7 +200,7 @@ def measure_waiting() -> None:
         use_distributed_sampler=False,
         limit_val_batches=0,
     )
-    trainer.fit(BwA(TinyMatte(), adapter), MattingData(batch_size=8, workers=WORKERS))
+    trainer.fit(BwA(TinyMatte(), [adapter]), MattingData(batch_size=8, workers=WORKERS))
     durations = trainer.profiler.recorded_durations  # type: ignore[attr-defined]  # the simple profiler has them
     waits = next(times for name, times in durations.items() if "train_dataloader_next" in name)[5:40]
     steps = durations["run_training_batch"][5:40]
