@@ -12,12 +12,12 @@ import pytest
 from vmatte_pl.data.demo import (
     TINY,
     Recipe,
-    default_cache,
     demo_footage,
     render_background,
     render_foreground,
 )
 from vmatte_pl.data.demo.canvas import unfold
+from vmatte_pl.files import cache_folder
 
 SMALL = Recipe(width=128, height=72, frames=(2, 2, 2))
 
@@ -161,9 +161,9 @@ def test_several_processes_render_from_a_script_without_a_file(tmp_path: Path) -
 def test_the_cache_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     monkeypatch.delenv("VMATTE_CACHE", raising=False)
-    assert default_cache() == tmp_path / "xdg/vmatte"
+    assert cache_folder() == tmp_path / "xdg/vmatte"
     monkeypatch.setenv("VMATTE_CACHE", str(tmp_path / "own"))
-    assert default_cache() == tmp_path / "own"
+    assert cache_folder() == tmp_path / "own"
 
 
 def test_dummies_stand_in_places_that_are_otherwise_the_same() -> None:

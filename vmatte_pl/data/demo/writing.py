@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from vmatte_pl.data.demo import footage, grounds
+from vmatte_pl.files import cache_folder
 
 VERSION = 3  # raise it whenever a pixel changes, so that nobody trains on a stale cache
 SEED = 2
@@ -99,14 +100,14 @@ def demo_footage(cache: Path | None = None, recipe: Recipe = FULL, workers: int 
     process that asks meanwhile waits for the first.
 
     Args:
-        cache: Where to keep it; by default ``default_cache()``.
+        cache: Where to keep it; by default ``vmatte_pl.files.cache_folder()``.
         recipe: How much of it.
         workers: Processes to render with; by default one a core.
 
     Returns:
         The folder of the foregrounds and the folder of the backgrounds.
     """
-    cache = cache or default_cache()
+    cache = cache or cache_folder()
     home = cache / recipe.name
     if not home.is_dir():
         cache.mkdir(parents=True, exist_ok=True)
@@ -114,13 +115,6 @@ def demo_footage(cache: Path | None = None, recipe: Recipe = FULL, workers: int 
             if not home.is_dir():
                 _write(home, recipe, workers or _cores())
     return home / "foregrounds", home / "backgrounds"
-
-
-def default_cache() -> Path:
-    """``$VMATTE_CACHE``, or else ``vmatte`` in ``$XDG_CACHE_HOME`` or ``~/.cache``."""
-    if own := os.environ.get("VMATTE_CACHE"):
-        return Path(own)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vmatte"
 
 
 def _write(home: Path, recipe: Recipe, workers: int) -> None:
