@@ -1,7 +1,10 @@
 """The shared development data: beside the repository where it is developed, absent elsewhere."""
 
+import json
 import os
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,3 +16,13 @@ def shared(*parts: str) -> Path:
     if not path.exists():
         pytest.skip("needs the shared development data")
     return path
+
+
+def golden_clips() -> tuple[Any, dict[str, Any]]:
+    """The module that draws the golden clips, and what is expected of each of them, by name."""
+    folder = shared("metrics")
+    sys.path.insert(0, str(folder))
+    import recipe  # type: ignore[import-not-found]  # stands in that folder
+
+    sys.path.remove(str(folder))
+    return recipe, json.loads((folder / "golden.json").read_text())["clips"]

@@ -1,13 +1,10 @@
 """What the measures' speed is compared with must compute what they compute."""
 
-import json
-import sys
-
 import numpy as np
 import pytest
 
 from benchmarks.metrics import customary, footage, ours
-from tests.shared import shared
+from tests.shared import golden_clips
 
 NAMES = ("mad", "mse", "grad", "conn", "dtssd")
 
@@ -19,12 +16,7 @@ def test_both_sides_of_the_comparison_compute_the_same(noise: int) -> None:
 
 
 def test_the_customary_way_gives_what_the_script_of_rvm_gives() -> None:
-    folder = shared("metrics")
-    sys.path.insert(0, str(folder))
-    import recipe  # type: ignore[import-not-found]
-
-    sys.path.remove(str(folder))
-    golden = json.loads((folder / "golden.json").read_text())["clips"]
+    recipe, golden = golden_clips()
     for name, (pred, true, _) in recipe.clips().items():
         expected = golden[name]["rvm_script"]
         columns = [[0.0, *expected[n]] if n == "dtssd" else expected[n] for n in NAMES]

@@ -1,6 +1,5 @@
 import csv
 import json
-import sys
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from tests.shared import shared
+from tests.shared import golden_clips
 from vmatte_pl.commands.evaluate import evaluate, main
 from vmatte_pl.commands.mattes import VideoFrames, find_mattes
 from vmatte_pl.errors import DataError
@@ -110,12 +109,7 @@ def test_the_table_is_written_for_other_programs(trees: tuple[Path, Path], tmp_p
 
 
 def test_values_are_those_of_the_script_of_rvm(tmp_path: Path) -> None:
-    folder = shared("metrics")
-    sys.path.insert(0, str(folder))
-    import recipe  # type: ignore[import-not-found]
-
-    sys.path.remove(str(folder))
-    golden = json.loads((folder / "golden.json").read_text())["clips"]
+    recipe, golden = golden_clips()
     for name, (pred, true, _) in recipe.clips().items():
         for side, frames in (("pred", pred), ("true", true)):
             write(tmp_path / side / name / "pha", frames)

@@ -1,5 +1,3 @@
-import json
-import sys
 from typing import Any
 
 import numpy as np
@@ -11,7 +9,7 @@ from torch import Tensor
 
 from tests.metrics import reference
 from tests.metrics.frames import awkward, blurred, pairs
-from tests.shared import shared
+from tests.shared import golden_clips
 from vmatte_pl.errors import VmatteError
 from vmatte_pl.metrics import functional
 
@@ -27,12 +25,7 @@ def clip(*frames: NDArray[Any]) -> Tensor:
 
 
 def golden() -> dict[str, tuple[Tensor, Tensor, dict[str, list[float]]]]:
-    folder = shared("metrics")
-    sys.path.insert(0, str(folder))
-    import recipe  # type: ignore[import-not-found]
-
-    sys.path.remove(str(folder))
-    expected = json.loads((folder / "golden.json").read_text())["clips"]
+    recipe, expected = golden_clips()
     clips = {}
     for name, (pred, true, _) in recipe.clips().items():
         assert [recipe.sha(pred), recipe.sha(true)] == recipe.SHA256[name][:2]
