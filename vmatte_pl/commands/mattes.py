@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from vmatte_pl.data.frames import ImageFrames, Pixels, is_image
+from vmatte_pl.data.videos import decoder_of, has_alpha, open_video, unreadable_video
 from vmatte_pl.errors import DataError
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".webm", ".mkv", ".avi"})
@@ -32,7 +33,7 @@ class VideoFrames:
 
     @cached_property
     def _count(self) -> int:
-        with _opened(self.path) as container:
+        with open_video(self.path) as container:
             return sum(packet.size > 0 for packet in container.demux(video=0))
 
     def __len__(self) -> int:
@@ -45,38 +46,20 @@ class VideoFrames:
     def grey(self) -> Iterator[Pixels]:
         """Decode all frames as (H, W): the alpha channel, or where there is none the brightness."""
         for frame in self._decoded():
-            if any(component.is_alpha for component in frame.format.components):
+            if has_alpha(frame.format):
                 yield np.ascontiguousarray(frame.to_ndarray(format="rgba")[..., 3], np.uint8)
             else:
                 yield np.asarray(cv2.cvtColor(frame.to_ndarray(format="rgb24"), cv2.COLOR_RGB2GRAY), np.uint8)
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
-        with _opened(self.path) as container:
+        with open_video(self.path) as container:
             stream = container.streams.video[0]
-            decoder = stream.codec_context
-            if stream.metadata.get("alpha_mode") == "1":  # of VP8 and VP9; FFmpeg's own decoders drop it
-                decoder = av.VideoCodecContext.create("libvpx-vp9" if decoder.name == "vp9" else "libvpx", "r")
+            decoder = decoder_of(stream)
             try:
                 for packet in container.demux(stream):
                     yield from decoder.decode(packet)
             except av.FFmpegError as error:
-                raise _unreadable(self.path) from error
-
-
-def _opened(path: Path) -> av.container.InputContainer:
-    try:
-        container = av.open(str(path))
-    except (av.FFmpegError, OSError) as error:
-        raise _unreadable(path) from error
-    if not container.streams.video:
-        raise _unreadable(path)
-    return container
-
-
-def _unreadable(path: Path) -> DataError:
-    return DataError(
-        expected="a readable video", found="a damaged or other file", where=path, remedy="encode it again, or remove it"
-    )
+                raise unreadable_video(self.path) from error
 
 
 Frames: TypeAlias = ImageFrames | VideoFrames

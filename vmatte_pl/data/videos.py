@@ -50,7 +50,7 @@ class VideoFrames:
         Raises:
             DataError: If it cannot be read.
         """
-        with _opened(path) as container:
+        with open_video(path) as container:
             stream = container.streams.video[0]
             decoder = stream.codec_context
             if stream.frames:  # the header lists the frames: no need to read the whole file
@@ -58,8 +58,8 @@ class VideoFrames:
             else:
                 count = len(_timestamps(container, stream))
             if not count:
-                raise _unreadable(path)
-            alpha = _hides_alpha(stream) or _has_alpha(av.VideoFormat(decoder.pix_fmt or "rgb24"))
+                raise unreadable_video(path)
+            alpha = _hides_alpha(stream) or has_alpha(av.VideoFormat(decoder.pix_fmt or "rgb24"))
             fps = float(stream.average_rate) if stream.average_rate else None
             return cls(path, range(count), (decoder.height, decoder.width), fps, alpha)
 
@@ -105,7 +105,7 @@ class VideoFrames:
         frame = self._frame(t)
         if not self.is_matte:
             return np.asarray(frame.to_ndarray(format="gray"), np.uint8)
-        if not _has_alpha(frame.format):
+        if not has_alpha(frame.format):
             raise DataError(
                 expected="a video with an alpha channel",
                 found=f"{frame.format.name} without",
@@ -124,11 +124,11 @@ class _Decoder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with _opened(path) as container:
+        with open_video(path) as container:
             packets = _timestamps(container, container.streams.video[0])
         self.shown = sorted(packets)
         self.keys = sorted(pts for pts, is_key in packets.items() if is_key)
-        self.container = _opened(path)
+        self.container = open_video(path)
         self.stream = self.container.streams.video[0]
         self.frames = self._decoded()
         self.last: av.VideoFrame | None = None
@@ -152,7 +152,7 @@ class _Decoder:
             self._seek(self.shown[0])
             found = self._advance(wanted)
         if found is None:
-            raise _unreadable(self.path, f"no picture for frame {number}")
+            raise unreadable_video(self.path, f"no picture for frame {number}")
         return found
 
     def _seek(self, pts: int) -> None:
@@ -166,14 +166,12 @@ class _Decoder:
                 if frame.pts is not None and frame.pts >= wanted:
                     return frame if frame.pts == wanted else None
         except av.FFmpegError as error:
-            raise _unreadable(self.path) from error
+            raise unreadable_video(self.path) from error
         return None
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
-        decoder = self.stream.codec_context
-        if _hides_alpha(self.stream):  # FFmpeg's own decoders drop it
-            decoder = av.VideoCodecContext.create("libvpx-vp9" if decoder.name == "vp9" else "libvpx", "r")
-        else:
+        decoder = decoder_of(self.stream)
+        if not _hides_alpha(self.stream):  # the file's own decoder, which has been elsewhere
             decoder.flush_buffers()
         for packet in self.container.demux(self.stream):
             yield from decoder.decode(packet)
@@ -202,19 +200,34 @@ def _hides_alpha(stream: av.VideoStream) -> bool:
     return stream.metadata.get("alpha_mode") == "1"
 
 
-def _has_alpha(pixels: av.VideoFormat) -> bool:
+def decoder_of(stream: av.VideoStream) -> av.VideoCodecContext:
+    """Return what decodes a stream, its alpha channel included: FFmpeg's own decoders of VP8 and VP9 drop it."""
+    decoder = stream.codec_context
+    if not _hides_alpha(stream):
+        return decoder
+    return av.VideoCodecContext.create("libvpx-vp9" if decoder.name == "vp9" else "libvpx", "r")
+
+
+def has_alpha(pixels: av.VideoFormat) -> bool:
+    """Tell whether pixels of a format have an alpha channel."""
     return any(component.is_alpha for component in pixels.components)
 
 
-def _opened(path: Path) -> av.container.InputContainer:
+def open_video(path: Path) -> av.container.InputContainer:
+    """Open a file with video in it.
+
+    Raises:
+        DataError: If it cannot be read, or has none.
+    """
     try:
         container = av.open(str(path))
     except (av.FFmpegError, OSError) as error:
-        raise _unreadable(path) from error
+        raise unreadable_video(path) from error
     if not container.streams.video:
-        raise _unreadable(path, "no video in it")
+        raise unreadable_video(path, "no video in it")
     return container
 
 
-def _unreadable(path: Path, found: str = "a missing, truncated or damaged file") -> DataError:
+def unreadable_video(path: Path, found: str = "a missing, truncated or damaged file") -> DataError:
+    """Return the error that says so of a video."""
     return DataError(expected="a readable video", found=found, where=path, remedy="copy the file again, or remove it")
