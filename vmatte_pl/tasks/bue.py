@@ -66,9 +66,8 @@ class BuE(StagedTask):
                 where="model.adapters",
                 remedy="list another one, or train one alone with --config bwa.yaml",
             )
-            # plain, so that what is registered is the network alone
         backbone = Backbone(base)
-        self._members = (Members(backbone, adapters),)
+        self._members = (Members(backbone, adapters),)  # plain, so that what is registered is the network alone
         self._head = (Head(len(adapters), head_window, head_width),)
         first = [MEMBERS] if checkpoints is None else [MEMBERS, HEAD]
         if checkpoints is not None:
