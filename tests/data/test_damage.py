@@ -5,7 +5,7 @@ import pytest
 
 from tests.footage import blob
 from vmatte_pl.data.damage import Damage, compose_bytes
-from vmatte_pl.data.frames import Pixels
+from vmatte_pl.data.images import Pixels
 
 SIZE, T = (48, 64), 5
 

@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from tests.footage import write_image
-from vmatte_pl.data.frames import ImageFrames, frame_id, image_size
+from vmatte_pl.data.frames import ImageFrames, frame_id
+from vmatte_pl.data.images import image_size
 from vmatte_pl.errors import DataError
 
 RED = np.full((4, 6, 3), (255, 0, 0), np.uint8)

@@ -1,8 +1,11 @@
 from itertools import pairwise
+from statistics import NormalDist
 
 import numpy as np
+import pytest
+from numpy.typing import NDArray
 
-from vmatte_pl.data.light import Light, add_grain, draw_grain, ease, relight
+from vmatte_pl.data.light import Grain, Light, ease, relight
 
 FRAMES = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3)).astype(np.uint8)
 
@@ -33,16 +36,29 @@ def test_easing_goes_from_0_to_1() -> None:
     assert (np.diff(path) > 0).all()
 
 
-def test_grain_is_new_in_every_frame_and_stays_in_range() -> None:
-    grain = draw_grain((2, 32, 32, 3), 5.0, np.random.default_rng(0))
+def grain_of(shape: tuple[int, ...], deviation: float) -> NDArray[np.int64]:
+    """What a grain changes of a middle grey."""
+    grain = Grain.draw(shape, deviation, np.random.default_rng(0))
+    return np.asarray(grain.on(np.full(shape, 128, np.uint8)), np.int64) - 128
+
+
+def test_grain_is_new_in_every_frame_and_normal() -> None:
+    grain = grain_of((2, 64, 64, 3), 5.0)
     assert not np.array_equal(grain[0], grain[1])
-    assert 4 < grain.std() < 5.2
-    white = add_grain(np.full((2, 32, 32, 3), 255, np.uint8), grain)
-    np.testing.assert_array_equal(white, np.minimum(255 + grain, 255))
+    assert abs(grain.mean()) < 0.1
+    assert 4.8 < grain.std() < 5.2
+    assert (np.abs(grain) <= 5).mean() == pytest.approx(NormalDist(0, 5).cdf(5.5) * 2 - 1, abs=0.02)
+
+
+@pytest.mark.parametrize("level", [0, 2, 253, 255])
+def test_grain_stays_in_range(level: int) -> None:
+    shape = (2, 32, 32, 3)
+    grain = Grain.draw(shape, 5.0, np.random.default_rng(0)).on(np.full(shape, level, np.uint8))
+    np.testing.assert_array_equal(grain, np.clip(level + grain_of(shape, 5.0), 0, 255))
 
 
 def test_no_two_frames_share_their_grain() -> None:
-    grain = draw_grain((15, 36, 64, 3), 6.0, np.random.default_rng(0))
+    grain = grain_of((15, 36, 64, 3), 6.0)
     assert len({frame.tobytes() for frame in grain}) == 15
     neighbours = [abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) for one, other in pairwise(grain)]
     assert max(neighbours) < 0.06

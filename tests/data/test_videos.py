@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.footage import write_video
-from vmatte_pl.data.frames import Pixels
+from vmatte_pl.data.images import Pixels
 from vmatte_pl.data.videos import VideoFrames
 from vmatte_pl.errors import DataError
 

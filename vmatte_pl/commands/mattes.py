@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from vmatte_pl.data.frames import ImageFrames, Pixels, is_image
+from vmatte_pl.data.frames import ImageFrames, is_image
+from vmatte_pl.data.images import Pixels
 from vmatte_pl.data.videos import decoder_of, has_alpha, open_video, unreadable_video
 from vmatte_pl.errors import DataError
 

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from vmatte_pl.commands.mattes import Frames, Matte, VideoFrames, frames_of, read
-from vmatte_pl.data.frames import ImageFrames, Pixels
+from vmatte_pl.data.frames import ImageFrames
+from vmatte_pl.data.images import Pixels
 from vmatte_pl.metrics import functional
 from vmatte_pl.metrics.clips import Average, Table
 from vmatte_pl.metrics.measures import MEASURES, measure

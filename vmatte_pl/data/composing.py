@@ -18,8 +18,9 @@ from vmatte_pl.data.clips import Clip
 from vmatte_pl.data.compose import BackgroundPolicy, background_frames, clip_rng
 from vmatte_pl.data.damage import compose_bytes
 from vmatte_pl.data.dataset import read_frames, subject_of
-from vmatte_pl.data.frames import Frames, Pixels
+from vmatte_pl.data.frames import Frames
 from vmatte_pl.data.manifest import Source
+from vmatte_pl.data.shots import Footage
 from vmatte_pl.data.splits import Split
 from vmatte_pl.data.transforms import Layers, fit_layers
 from vmatte_pl.data.views import Fit, Size, Subject
@@ -136,12 +137,12 @@ class Plan:
         layers = fit_layers(fgr, pha, bgr, size, self.look.fit, subject)
         return layers._replace(fgr=layers.fgr[:, :, ::-1], pha=layers.pha[:, :, ::-1]) if take.mirrored else layers
 
-    def _background(self, take: Take, times: Sequence[int]) -> list[Pixels]:
+    def _background(self, take: Take, times: Sequence[int]) -> Footage:
         """Return a take's background, the same whichever frames are asked for together."""
         backgrounds, seed, fps = self.backgrounds[take.split], self.look.seed, take.clip.fps
         if take.background != "per_frame":
             return background_frames(backgrounds, times, take.rng(seed), fps)
-        return [background_frames(backgrounds, [t], take.rng(seed, t), fps)[0] for t in times]
+        return [frame for t in times for frame in background_frames(backgrounds, [t], take.rng(seed, t), fps)]
 
     def _path(self, take: Take, layer: str, t: int) -> Path:
         return frame_path(self.root / take.folder, layer, t, self.look.format)

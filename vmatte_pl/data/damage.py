@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vmatte_pl.data.frames import Pixels
+from vmatte_pl.data.images import Pixels
 from vmatte_pl.data.light import ease
 
 _DEFOCUS = 0.008  # of the picture's height: the largest standard deviation of blur at strength 1

@@ -13,7 +13,7 @@ from vmatte_pl.data.dataset import TrainWindows, WholeClips, to_clip_batch
 from vmatte_pl.data.faults import OnFault
 from vmatte_pl.data.frames import Frames
 from vmatte_pl.data.layouts import Layout
-from vmatte_pl.data.loading import ClipLoader, ClipSampler, EpochSampler, calm_worker, collate
+from vmatte_pl.data.loading import ClipLoader, ClipSampler, EpochSampler, collate, prepare_worker
 from vmatte_pl.data.manifest import Backbone
 from vmatte_pl.data.protocols import Protocol, TestProtocol, write_choice
 from vmatte_pl.data.sources import DEMO, Sources, base_fits, without_base
@@ -194,7 +194,7 @@ class MattingData(pl.LightningDataModule):
             "num_workers": self.workers,
             "persistent_workers": self.workers > 0,
             "pin_memory": torch.cuda.is_available(),
-            "worker_init_fn": calm_worker,
+            "worker_init_fn": prepare_worker,
         }
 
     def _rank(self) -> tuple[int, int]:

@@ -13,7 +13,9 @@ from vmatte_pl.data.clips import Clip, long_enough
 from vmatte_pl.data.compose import BackgroundPolicy, background_frames, clip_rng, compose
 from vmatte_pl.data.damage import Damage
 from vmatte_pl.data.faults import Faults
-from vmatte_pl.data.frames import Frames, Pixels, decode_shares
+from vmatte_pl.data.frames import Frames, ImageFrames
+from vmatte_pl.data.images import Pixels, decode_shares
+from vmatte_pl.data.shots import Footage, Shot, check_size
 from vmatte_pl.data.transforms import Augment, fit_composed, fit_layers
 from vmatte_pl.data.views import Fit, Size, Subject, find_subject
 from vmatte_pl.data.windows import chunks, retime, windows
@@ -132,7 +134,7 @@ class TrainWindows(_Samples[int | Ticket]):
             return _composed_sample(clip, clip.com, times, self.size, self.fit)
         if self.tempo:
             times = retime(times[0], len(times), len(clip), self.tempo, rng)
-        fgr, pha = read_frames(clip, times)
+        fgr, pha = _foreground(clip, times)
         bgr = self._background(clip, times, rng)
         if self.augment:
             layers = self.augment(fgr, pha, bgr, rng)
@@ -143,11 +145,11 @@ class TrainWindows(_Samples[int | Ticket]):
             return _sample(clip, times, **dict(zip(("fgr", "pha", "bgr", "com"), damaged, strict=True)))
         return _sample(clip, times, **layers._asdict())
 
-    def _background(self, clip: Clip, times: Sequence[int], rng: np.random.Generator) -> list[Pixels]:
+    def _background(self, clip: Clip, times: Sequence[int], rng: np.random.Generator) -> Footage:
         if self.background == "fixed":
-            return background_frames(self.backgrounds, times, clip_rng(clip.name), clip.fps)
-        count = range(len(times))
-        return background_frames(self.backgrounds, count, rng, clip.fps, every_frame=self.background == "per_frame")
+            return background_frames(self.backgrounds, times, clip_rng(clip.name), clip.fps, reducible=True)
+        each = self.background == "per_frame"
+        return background_frames(self.backgrounds, range(len(times)), rng, clip.fps, each, reducible=True)
 
     def _place(self, epoch: int, index: int, rng: np.random.Generator) -> tuple[Clip, Sequence[int]]:
         """Choose the clip and the frames: a window in turn, begun up to half a window earlier or later."""
@@ -211,16 +213,16 @@ def read_frames(clip: Clip, times: Sequence[int]) -> tuple[list[Pixels], list[Pi
     return [colour for colour, _ in both], [alpha for _, alpha in both]
 
 
+def _foreground(clip: Clip, times: Sequence[int]) -> tuple[Footage, list[Pixels]]:
+    """Decode the alpha, which decides what is seen of the foreground; and that only then, if they are files apart."""
+    if not isinstance(clip.fgr, ImageFrames):
+        return read_frames(clip, times)
+    return Shot(clip.fgr, times, clip.size, reducible=True), [_read(clip.pha, t, clip.size, grey=True) for t in times]
+
+
 def _read(frames: Frames, t: int, size: Size, grey: bool = False) -> Pixels:
     frame = frames.grey(t) if grey else frames.rgb(t)
-    if frame.shape[:2] != size:
-        (height, width), (h, w) = size, frame.shape[:2]
-        raise DataError(
-            expected=f"frames of one size in a clip, here {width}x{height}",
-            found=f"{w}x{h}",
-            where=frames.where(t),
-            remedy="export the clip's frames again, or split it where the size changes",
-        )
+    check_size(frame, size, frames.where(t))
     return frame
 
 

@@ -2,36 +2,29 @@
 
 import os
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Protocol, Self, TypeAlias
+from typing import Protocol, Self
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
-
+from vmatte_pl.data.images import Pixels, decode_alpha, decode_grey, decode_rgb, image_has_alpha, image_size
 from vmatte_pl.errors import DataError
-
-Pixels: TypeAlias = NDArray[np.uint8]
-"""(H, W, 3) RGB or (H, W) grey, 0 to 255."""
-
-Footage: TypeAlias = Sequence[Pixels] | Pixels
-"""T frames of one size, apart or stacked."""
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 
 _SUFFIXES = tuple(IMAGE_SUFFIXES)  # what str.endswith takes
 _LAST_NUMBER = re.compile(r"(\d+)(?!.*\d)")
-_ORIENTATION, _FIRST_SIDEWAYS = 0x0112, 5  # EXIF: from 5 on, height and width change places
 
 
 def is_image(name: str) -> bool:
     """Tell from a file's name whether it is an image; hidden files are not."""
     return not name.startswith(".") and name.lower().endswith(_SUFFIXES)
+
+
+def is_jpeg(name: str) -> bool:
+    """Tell from a file's name whether it is a JPEG."""
+    return name.lower().endswith((".jpg", ".jpeg"))
 
 
 class Frames(Protocol):
@@ -153,8 +146,7 @@ class ImageFrames:
     @property
     def has_alpha(self) -> bool:
         """Whether the first image has an alpha channel, from its header."""
-        with _opened(self.where(0)) as image:
-            return image.has_transparency_data
+        return image_has_alpha(self.where(0))
 
     def take(self, positions: Sequence[int]) -> Self:
         """Keep the frames at these positions."""
@@ -168,9 +160,13 @@ class ImageFrames:
         """Return the path of frame ``t``."""
         return self.folder / self.names[t]
 
-    def rgb(self, t: int) -> Pixels:
-        """Decode frame ``t``, counted from 0, as (H, W, 3) RGB."""
-        return _decode(self.where(t), cv2.IMREAD_COLOR_RGB)
+    def rgb(self, t: int, reduced: int = 1) -> Pixels:
+        """Decode frame ``t``, counted from 0, as (H, W, 3) RGB; a JPEG may be ``reduced`` as by ``decode_rgb``.
+
+        Raises:
+            DataError: If the file cannot be read.
+        """
+        return decode_rgb(self.where(t), reduced)
 
     def grey(self, t: int) -> Pixels:
         """Decode frame ``t``, counted from 0, as (H, W): brightness, or the alpha channel of a matte.
@@ -178,7 +174,7 @@ class ImageFrames:
         Raises:
             DataError: If the file cannot be read, or a matte has no alpha channel.
         """
-        return _decode_alpha(self.where(t)) if self.is_matte else _decode(self.where(t), cv2.IMREAD_GRAYSCALE)
+        return decode_alpha(self.where(t)) if self.is_matte else decode_grey(self.where(t))
 
 
 def frame_id(name: str, folder: Path) -> int:
@@ -196,77 +192,3 @@ def frame_id(name: str, folder: Path) -> int:
             remedy="name the frames 00000.jpg, 00001.jpg, …",
         )
     return int(number[1])
-
-
-def decode_shares(path: Path | str) -> NDArray[np.float32]:
-    """Decode a grey image as (H, W) in [0, 1], to all the bits that it has.
-
-    Raises:
-        DataError: If the file cannot be read.
-    """
-    pixels = _imdecode(Path(path), cv2.IMREAD_UNCHANGED)
-    return np.asarray(pixels / np.float32(np.iinfo(pixels.dtype).max), np.float32)
-
-
-def image_size(path: Path) -> tuple[int, int]:
-    """Read an image's height and width from its header, turned upright as its EXIF orientation says.
-
-    Raises:
-        DataError: If the file cannot be read.
-    """
-    with _opened(path) as image:
-        width, height = image.size
-        # Where there is none in the header, some formats would decode the image to look for it.
-        sideways = "exif" in image.info and image.getexif().get(_ORIENTATION, 1) >= _FIRST_SIDEWAYS
-    return (width, height) if sideways else (height, width)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
-    """Open an image and read its header."""
-    try:
-        with Image.open(path) as image:
-            yield image
-    except (OSError, UnidentifiedImageError) as error:
-        raise _unreadable(path) from error
-
-
-def _decode(path: Path, flags: int) -> Pixels:
-    pixels = _imdecode(path, flags)
-    if pixels.dtype == np.uint16:
-        pixels = cv2.convertScaleAbs(pixels, alpha=1 / 257)
-    return np.asarray(pixels, np.uint8)
-
-
-def _imdecode(path: Path, flags: int) -> NDArray[np.uint8] | NDArray[np.uint16]:
-    try:
-        data = path.read_bytes()
-        # Some decoders fill what a truncated JPEG lacks with grey; its end marker tells.
-        whole = not data.startswith(b"\xff\xd8") or b"\xff\xd9" in data[-1024:]
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if whole else None
-    except (OSError, cv2.error) as error:
-        raise _unreadable(path) from error
-    if pixels is None:
-        raise _unreadable(path)
-    return np.asarray(pixels)
-
-
-def _decode_alpha(path: Path) -> Pixels:
-    pixels = _decode(path, cv2.IMREAD_UNCHANGED)
-    if pixels.ndim != 3 or pixels.shape[2] != 4:
-        raise DataError(
-            expected="an image with an alpha channel",
-            found="one without",
-            where=path,
-            remedy="export the sequence with alpha, or give the alpha as images of its own",
-        )
-    return np.ascontiguousarray(pixels[..., 3])
-
-
-def _unreadable(path: Path) -> DataError:
-    return DataError(
-        expected="a readable image",
-        found="a missing, truncated or damaged file",
-        where=path,
-        remedy="copy the file again, or remove the frame from its clip (fgr and pha)",
-    )

@@ -1,16 +1,19 @@
 """Light, colour and grain of a window's frames."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Self
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vmatte_pl.data.frames import Pixels
+from vmatte_pl.data.images import Pixels
 
 _LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
+_QUANTILES = np.array([NormalDist().inv_cdf((byte + 0.5) / 256) for byte in range(256)])
 
 
 def ease(frames: int, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -58,23 +61,48 @@ def relight(frames: Pixels, lights: Sequence[Light]) -> Pixels:
     tables = np.rint(255 * levels).astype(np.uint8)
     saturation = float(np.prod([light.saturation for light in lights]))
     mix = saturation * np.eye(3) + (1 - saturation) * _LUMA
-    return np.stack(
-        [cv2.LUT(cv2.transform(frame, mix), table[None]) for frame, table in zip(frames, tables, strict=True)]
-    )
+    lit = np.empty_like(frames)
+    for frame, table, out in zip(frames, tables, lit, strict=True):
+        cv2.LUT(cv2.transform(frame, mix), table[None], dst=out)
+    return lit
 
 
-def draw_grain(shape: tuple[int, ...], deviation: float, rng: np.random.Generator) -> NDArray[np.int16]:
-    """Draw sensor noise, another in every frame; ``deviation`` is of 255.
+@dataclass(frozen=True, slots=True)
+class Grain:
+    """A sensor's noise, another in every frame of a window.
 
-    From the fifth frame on it is that of an earlier one, shifted: drawing costs more than all else of a window.
+    Args:
+        brighter: What it adds, levels one after another.
+        darker: What it takes away.
+        starts: (T,) where among them each frame begins.
     """
-    fresh = (deviation * rng.standard_normal((min(4, shape[0]), *shape[1:]), np.float32)).astype(np.int16)
-    later = [np.roll(fresh[t % 4], tuple(rng.integers(shape[1:3])), axis=(0, 1)) for t in range(len(fresh), shape[0])]
-    return np.concatenate([fresh, np.stack(later)]) if later else fresh
 
+    brighter: Pixels
+    darker: Pixels
+    starts: NDArray[np.int64]
 
-def add_grain(frames: Pixels, grain: NDArray[np.int16]) -> Pixels:
-    """Add noise to (T, H, W, 3) frames, within 0 to 255."""
-    rows = (-1, *frames.shape[2:])  # OpenCV takes one image: the frames below each other
-    total = cv2.add(frames.reshape(rows), grain.reshape(rows), dtype=cv2.CV_8U)
-    return np.asarray(total, np.uint8).reshape(frames.shape)
+    @classmethod
+    def draw(cls, shape: tuple[int, ...], deviation: float, rng: np.random.Generator) -> Self:
+        """Draw the noise of (T, H, W, 3) frames; ``deviation`` is of 255.
+
+        From the fifth frame on it is that of earlier ones from another pixel on.
+        """
+        frames, levels = shape[0], math.prod(shape[1:])
+        fresh = min(4, frames)
+        # Bytes, eight at a time, each of which stands for a 256th of a normal distribution: quicker than to sample it.
+        drawn = rng.integers(2**64 - 1, size=fresh * levels // 8 + 1, dtype=np.uint64, endpoint=True).view(np.uint8)
+        levels_of = np.clip(np.rint(deviation * _QUANTILES), -255, 255)
+        added, taken = (np.maximum(sign * levels_of, 0).astype(np.uint8) for sign in (1, -1))
+        brighter, darker = (np.asarray(cv2.LUT(drawn[None], table[None]), np.uint8)[0] for table in (added, taken))
+        later = rng.integers((fresh - 1) * levels + 1, size=frames - fresh)
+        starts = np.concatenate([levels * np.arange(fresh), later])
+        return cls(brighter, darker, starts)
+
+    def on(self, frames: Pixels) -> Pixels:
+        """Add it to (T, H, W, 3) frames, within 0 to 255."""
+        grainy = np.empty_like(frames)
+        for frame, start, out in zip(frames, self.starts, grainy, strict=True):
+            levels = slice(start, start + frame.size)
+            cv2.add(frame, self.brighter[levels].reshape(frame.shape), dst=out)
+            cv2.subtract(out, self.darker[levels].reshape(frame.shape), dst=out)
+        return grainy

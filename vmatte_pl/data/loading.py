@@ -1,5 +1,7 @@
 """Which process loads which sample, and how an error gets out of a worker."""
 
+import ctypes
+import platform
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -10,6 +12,9 @@ from torch.utils.data import DataLoader, Sampler, default_collate
 from vmatte_pl.data.dataset import Sample, Ticket
 from vmatte_pl.data.windows import Span
 from vmatte_pl.errors import ConfigError, DataError
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
+_HUGE = 1 << 30  # bytes: more than a sample has
 
 
 class EpochSampler(Sampler[Ticket]):
@@ -75,7 +80,21 @@ def collate(samples: list[Sample] | DataError) -> Any:
     return vars(samples) if isinstance(samples, DataError) else default_collate(samples)
 
 
+def prepare_worker(worker: int) -> None:
+    """Make a process a good loader: one thread, and memory that is used again and again."""
+    calm_worker(worker)
+    _keep_memory()
+
+
 def calm_worker(_: int) -> None:
     """Keep a worker to one thread: the cores are shared by workers, not by their threads."""
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
+
+
+def _keep_memory() -> None:
+    """Let glibc keep what is freed: large arrays come and go with each sample, and new pages for them take time."""
+    if platform.libc_ver()[0] == "glibc":
+        libc = ctypes.CDLL(None)
+        libc.mallopt(_M_TRIM_THRESHOLD, _HUGE)
+        libc.mallopt(_M_MMAP_THRESHOLD, _HUGE)

@@ -9,8 +9,9 @@ from typing import NamedTuple, Self
 import cv2
 import numpy as np
 
-from vmatte_pl.data.frames import Footage, Pixels
-from vmatte_pl.data.light import Light, add_grain, draw_grain, ease, relight
+from vmatte_pl.data.images import Pixels
+from vmatte_pl.data.light import Grain, Light, ease, relight
+from vmatte_pl.data.shots import Decoded, Footage, Shot, shape_of
 from vmatte_pl.data.views import Fit, Size, Subject, Views, find_subject, fit_view, warp
 
 
@@ -24,7 +25,7 @@ class Layers(NamedTuple):
 
 def fit_layers(
     fgr: Footage,
-    pha: Footage,
+    pha: Decoded,
     bgr: Footage,
     size: Size,
     fit: Fit,
@@ -39,7 +40,7 @@ def fit_layers(
 
 
 def fit_composed(
-    fgr: Footage, pha: Footage, com: Footage, size: Size, fit: Fit, subject: Subject
+    fgr: Footage, pha: Decoded, com: Footage, size: Size, fit: Fit, subject: Subject
 ) -> tuple[Pixels, Pixels, Pixels]:
     """Bring the layers of a composed clip to ``size``, all alike."""
     view = _fit_subject(fit, pha, size, subject)
@@ -85,12 +86,12 @@ class Augment:
         defaults = cls(size, fit)
         return replace(defaults, **{name: strength * getattr(defaults, name) for name in scaled})
 
-    def __call__(self, fgr: Footage, pha: Footage, bgr: Footage, rng: np.random.Generator) -> Layers:
+    def __call__(self, fgr: Footage, pha: Decoded, bgr: Footage, rng: np.random.Generator) -> Layers:
         """Change the layers of one window: T frames of (H, W, 3), (H, W) and (H, W, 3)."""
         subject = find_subject(pha)
-        near = self._move(self._frame_subject(_size(pha[0]), subject, len(pha), rng), rng)
+        near = self._move(self._frame_subject(_size(pha), subject, len(pha), rng), rng)
         margin = 1 + float((near.extent / self.size[::-1]).max())
-        near = near.clear_of_cuts(subject, _size(pha[0]), margin)
+        near = near.clear_of_cuts(subject, _size(pha), margin)
         far = self._frame_background(bgr, rng)
         return self._relight(_render(fgr, pha, bgr, near, far, self.size), rng)
 
@@ -115,7 +116,7 @@ class Augment:
 
     def _frame_background(self, bgr: Footage, rng: np.random.Generator) -> Views:
         view = _background_view(bgr, self.size)
-        frame = np.array(_size(bgr[0])[::-1], float)
+        frame = np.array(_size(bgr)[::-1], float)
         extent = view.extent * rng.uniform(0.5, 1)
         centre = extent / 2 + rng.uniform(0, 1, 2) * (frame - extent)
         view = self._move(replace(view, centre=centre, extent=extent, mirror=bool(rng.random() < 0.5)), rng)
@@ -140,30 +141,36 @@ class Augment:
         fgr, bgr = relight(layers.fgr, [near, grade]), relight(layers.bgr, [far, grade])
         if rng.random() < 0.5:
             # The same grain on both layers is that grain on their composition.
-            grain = draw_grain(fgr.shape, rng.uniform(0, self.noise), rng)
-            fgr, bgr = add_grain(fgr, grain), add_grain(bgr, grain)
+            grain = Grain.draw(fgr.shape, rng.uniform(0, self.noise), rng)
+            fgr, bgr = grain.on(fgr), grain.on(bgr)
         return Layers(fgr, layers.pha, bgr)
 
 
-def _render(fgr: Footage, pha: Footage, bgr: Footage, near: Views, far: Views, size: Size) -> Layers:
+def _render(fgr: Footage, pha: Decoded, bgr: Footage, near: Views, far: Views, size: Size) -> Layers:
+    reduced = _reduction(fgr, near, size)
     return Layers(
-        warp(fgr, near, size, cv2.BORDER_REPLICATE),
-        warp(pha, near, size, cv2.BORDER_CONSTANT),
-        warp(bgr, far, size, cv2.BORDER_REFLECT_101),
+        warp(fgr, near, size, cv2.BORDER_REPLICATE, reduced),
+        warp(pha, near, size, cv2.BORDER_CONSTANT, reduced),
+        warp(bgr, far, size, cv2.BORDER_REFLECT_101, _reduction(bgr, far, size)),
     )
 
 
-def _fit_subject(fit: Fit, pha: Footage, size: Size, subject: Subject) -> Views:
-    view = fit_view(fit, _size(pha[0]), size, subject, len(pha))
+def _reduction(footage: Footage, views: Views, size: Size) -> int:
+    return views.reduction(size) if isinstance(footage, Shot) and footage.reducible else 1
+
+
+def _fit_subject(fit: Fit, pha: Decoded, size: Size, subject: Subject) -> Views:
+    view = fit_view(fit, _size(pha), size, subject, len(pha))
     # Enlarged, the outermost pixels reach beyond the frame's edge by part of a pixel.
     beyond = max(0.0, 1 - float((view.extent[0] / size[::-1]).min())) / 2
-    return view.clear_of_cuts(subject, _size(pha[0]), margin=beyond)
+    return view.clear_of_cuts(subject, _size(pha), margin=beyond)
 
 
 def _background_view(bgr: Footage, size: Size) -> Views:
-    frame = _size(bgr[0])
+    frame = _size(bgr)
     return fit_view("crop", frame, size, Subject.whole(frame), len(bgr))
 
 
-def _size(frame: Pixels) -> Size:
-    return frame.shape[0], frame.shape[1]
+def _size(footage: Footage) -> Size:
+    height, width = shape_of(footage)[:2]
+    return height, width

@@ -10,7 +10,7 @@ from typing import Self
 import av
 import numpy as np
 
-from vmatte_pl.data.frames import Pixels
+from vmatte_pl.data.images import Pixels
 from vmatte_pl.errors import DataError
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".webm", ".mkv", ".m4v", ".avi"})

@@ -5,18 +5,21 @@ the frame that cuts the subject: there a person would end in mid-air.
 """
 
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Literal, NamedTuple, Self, TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vmatte_pl.data.frames import Footage, Pixels
+from vmatte_pl.data.images import Pixels
+from vmatte_pl.data.shots import Decoded, Footage, shape_of, stream
 
 Fit: TypeAlias = Literal["crop", "pad", "stretch"]
 Size: TypeAlias = tuple[int, int]  # height, width
 
 _VISIBLE = 16  # of 255: less is JPEG noise, not subject
+_UNMOVED = np.eye(2, 3)
 
 
 class Subject(NamedTuple):
@@ -37,9 +40,10 @@ class Subject(NamedTuple):
         return cls(0, 0, frame[1], frame[0], False, False, False, False)
 
 
-def find_subject(pha: Footage) -> Subject:
+def find_subject(pha: Decoded) -> Subject:
     """Find what any of the alpha frames (H, W) covers; the whole frame if there is nothing."""
-    seen = np.max(pha, axis=0) > _VISIBLE
+    most: Pixels = reduce(np.maximum, pha)
+    seen = most > _VISIBLE
     height, width = seen.shape
     (ys,), (xs,) = seen.any(axis=1).nonzero(), seen.any(axis=0).nonzero()
     if not len(xs):
@@ -87,6 +91,15 @@ class Views:
         high = np.where([subject.cut_right, subject.cut_bottom], [width - margin, height - margin], np.inf)
         return self.inside(low, high)
 
+    def reduction(self, size: Size) -> int:
+        """Return how much smaller a layer may be, 1, 2, 4 or 8 times, and still have a pixel for each of the output."""
+        spare = float((self.extent / size[::-1]).min())
+        return max((part for part in (2, 4, 8) if part <= spare), default=1)
+
+    def of_reduced(self, part: int) -> Self:
+        """See the same of a layer at a part of its size."""
+        return replace(self, centre=self.centre / part, extent=self.extent / part)
+
     def matrices(self, size: Size) -> NDArray[np.float64]:
         """Return (T, 2, 3) maps from the output's pixels to the layer's."""
         height, width = size
@@ -125,19 +138,32 @@ def fit_view(fit: Fit, frame: Size, size: Size, subject: Subject, frames: int) -
     return view.inside(np.zeros(2), np.array([width, height], float))
 
 
-def warp(frames: Footage, views: Views, size: Size, border: int) -> Pixels:
-    """Render what each view sees of its frame, as (T, H, W[, 3]); ``border`` is one of OpenCV's."""
-    return np.stack(
-        [
-            _warp(frame, extent, matrix, size, border)
-            for frame, extent, matrix in zip(frames, views.extent, views.matrices(size), strict=True)
-        ]
-    )
+def warp(frames: Footage, views: Views, size: Size, border: int, reduced: int = 1) -> Pixels:
+    """Render what each view sees of its frame.
+
+    Args:
+        frames: T frames of (H, W) or (H, W, 3).
+        views: What to see of them.
+        size: The output's height and width.
+        border: What lies beyond the frames, one of OpenCV's border types.
+        reduced: Brings the frames to that part of their size first, see ``stream``.
+
+    Shape:
+        - output: (T, H, W) or (T, H, W, 3).
+    """
+    views = views.of_reduced(reduced)
+    matrices = views.matrices(size)
+    seen = np.empty((len(frames), *size, *shape_of(frames)[2:]), np.uint8)
+    for place, frame in stream(frames, reduced):
+        _warp(frame, views.extent[place], matrices[place], border, seen[place])
+    return seen
 
 
-def _warp(frame: Pixels, extent: NDArray[np.float64], matrix: NDArray[np.float64], size: Size, border: int) -> Pixels:
-    if frame.shape[:2] == size and np.allclose(matrix, [[1, 0, 0], [0, 1, 0]]):
-        return frame
+def _warp(frame: Pixels, extent: NDArray[np.float64], matrix: NDArray[np.float64], border: int, seen: Pixels) -> None:
+    size = seen.shape[:2]
+    if frame.shape[:2] == size and np.abs(matrix - _UNMOVED).max() < 1e-6:
+        seen[:] = frame
+        return
     height, width = frame.shape[:2]
     # Bilinear sampling sees 2x2 pixels: what is much finer has to be averaged first, or hair flickers.
     shrink = int(max(1, (extent / (size[1], size[0])).min()))
@@ -148,4 +174,9 @@ def _warp(frame: Pixels, extent: NDArray[np.float64], matrix: NDArray[np.float64
         matrix = matrix * to_small[:, None]
         matrix[:, 2] += (to_small - 1) / 2
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return np.asarray(cv2.warpAffine(frame, matrix, size[::-1], flags=flags, borderMode=border), np.uint8)
+    if frame.ndim == 2:
+        cv2.warpAffine(frame, matrix, size[::-1], dst=seen, flags=flags, borderMode=border)
+        return
+    # OpenCV warps four channels in less than half the time of three, to the same values.
+    four = cv2.warpAffine(cv2.cvtColor(frame, cv2.COLOR_RGB2RGBA), matrix, size[::-1], flags=flags, borderMode=border)
+    cv2.cvtColor(four, cv2.COLOR_RGBA2RGB, dst=seen)
