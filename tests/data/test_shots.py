@@ -85,9 +85,7 @@ def test_reduced_layers_look_as_whole_ones(tmp_path: Path, seed: int, parts: lis
     pha = [clip.pha.grey(t) for t in range(T)]
 
     def layers(reducible: bool) -> Layers:
-        fgr, bgr = (
-            Shot(frames, times, reducible=reducible) for frames, times in ((clip.fgr, range(T)), (ground, [0] * T))
-        )
+        fgr, bgr = Shot(clip.fgr, range(T), reducible=reducible), Shot(ground, [0] * T, reducible=reducible)
         parts.clear()
         return Augment(SIZE, light=0.0, noise=0.0)(fgr, pha, bgr, np.random.default_rng(seed))
 

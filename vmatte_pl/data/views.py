@@ -42,8 +42,7 @@ class Subject(NamedTuple):
 
 def find_subject(pha: Decoded) -> Subject:
     """Find what any of the alpha frames (H, W) covers; the whole frame if there is nothing."""
-    most: Pixels = reduce(np.maximum, pha)
-    seen = most > _VISIBLE
+    seen = np.greater(reduce(np.maximum, pha), _VISIBLE)
     height, width = seen.shape
     (ys,), (xs,) = seen.any(axis=1).nonzero(), seen.any(axis=0).nonzero()
     if not len(xs):
