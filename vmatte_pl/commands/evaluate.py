@@ -3,7 +3,6 @@
 import csv
 import json
 import math
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -14,6 +13,7 @@ from tqdm import tqdm
 
 from vmatte_pl.commands.mattes import Matte, find_mattes
 from vmatte_pl.commands.scoring import Pair, Scores, Unscored
+from vmatte_pl.cores import cores
 from vmatte_pl.errors import DataError
 from vmatte_pl.files import atomic
 from vmatte_pl.metrics.clips import Average
@@ -55,7 +55,7 @@ def evaluate(
         DataError: If there is nothing to compare, a file cannot be read, or the results cannot be written.
     """
     pairs, problems = _pair(find_mattes(pred), find_mattes(true), pred, true)
-    scores, unscored = _score(pairs, workers or os.cpu_count() or 1)
+    scores, unscored = _score(pairs, workers or cores())
     problems += _spelt(unscored)
     print(_table(scores, average))  # noqa: T201 - what the user asked for
     folder = output or (pred if pred.is_dir() else pred.parent)

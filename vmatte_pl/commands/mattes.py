@@ -15,10 +15,9 @@ from PIL import Image
 
 from vmatte_pl.data.frames import ImageFrames, is_image
 from vmatte_pl.data.images import Pixels
-from vmatte_pl.data.videos import decoder_of, has_alpha, open_video, unreadable_video
+from vmatte_pl.data.videos import decoder_of, has_alpha, is_video, open_video, unreadable_video
 from vmatte_pl.errors import DataError
 
-VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".webm", ".mkv", ".avi"})
 _ALPHA, _COLOUR, _OTHER = {"pha", "alpha"}, {"fgr"}, {"com", "bgr", "base", "trimap", "result"}
 
 
@@ -144,5 +143,5 @@ def _sources(root: Path) -> Iterator[Path]:
         if any(is_image(name) for name in files):
             yield Path(folder)
         for name in files:
-            if Path(name).suffix.lower() in VIDEO_SUFFIXES and not name.startswith("."):
+            if is_video(name):
                 yield Path(folder, name)

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vmatte_pl.cores import cores
 from vmatte_pl.data.clips import Clip
 from vmatte_pl.data.compose import BackgroundPolicy, background_frames, clip_rng
 from vmatte_pl.data.damage import compose_bytes
@@ -172,7 +173,7 @@ def write_frames(plan: Plan, takes: Sequence[Take], workers: int | None = None) 
         for take in takes
         for t in range(0, len(take.clip), _CHUNK)
     ]
-    workers = min(workers or os.cpu_count() or 1, len(parts))
+    workers = min(workers or cores(), len(parts))
     if workers <= 1:
         yield from (plan.write(plan.takes[i], times) for i, times in parts)
         return

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
+from vmatte_pl.cores import cores
 from vmatte_pl.data.clips import Clip, without
 from vmatte_pl.data.faults import Faults
 from vmatte_pl.data.frames import Frames
@@ -76,7 +77,7 @@ def inspect(clips: Sequence[Clip], workers: int | None = None) -> list[list[Find
     """Return what is wrong with the frames of each clip."""
     remembered = [_recall(clip) for clip in clips]
     unknown = [clip for clip, findings in zip(clips, remembered, strict=True) if findings is None]
-    looked = _look_at(unknown, workers or os.cpu_count() or 1)
+    looked = _look_at(unknown, workers or cores())
     return [next(looked) if findings is None else findings for findings in remembered]
 
 

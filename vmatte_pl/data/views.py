@@ -44,7 +44,7 @@ def find_subject(pha: Decoded) -> Subject:
     """Find what any of the alpha frames (H, W) covers; the whole frame if there is nothing."""
     seen = np.greater(reduce(np.maximum, pha), _VISIBLE)
     height, width = seen.shape
-    (ys,), (xs,) = seen.any(axis=1).nonzero(), seen.any(axis=0).nonzero()
+    ys, xs = (np.flatnonzero(seen.any(axis=axis)) for axis in (1, 0))
     if not len(xs):
         return Subject.whole((height, width))
     left, top, right, bottom = int(xs[0]), int(ys[0]), int(xs[-1]) + 1, int(ys[-1]) + 1

@@ -1,6 +1,5 @@
 """Put the demo footage on disk, once, whole or not at all."""
 
-import os
 import shutil
 import tempfile
 import zlib
@@ -17,6 +16,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from vmatte_pl.cores import cores
 from vmatte_pl.data.demo import footage, grounds
 from vmatte_pl.files import cache_folder
 
@@ -113,7 +113,7 @@ def demo_footage(cache: Path | None = None, recipe: Recipe = FULL, workers: int 
         cache.mkdir(parents=True, exist_ok=True)
         with FileLock(cache / f"{recipe.name}.lock"):
             if not home.is_dir():
-                _write(home, recipe, workers or _cores())
+                _write(home, recipe, workers or cores())
     return home / "foregrounds", home / "backgrounds"
 
 
@@ -184,8 +184,3 @@ def _save_jpeg(path: Path, frame: Bytes) -> None:
     if not written:  # pragma: no cover - OpenCV gives no reason
         raise OSError(f"could not encode {path}")
     path.write_bytes(data.tobytes())
-
-
-def _cores() -> int:
-    """Cores this process may use, which a container can make fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
