@@ -14,7 +14,6 @@ from vmatte_pl.data.windows import Span
 from vmatte_pl.errors import ConfigError, DataError
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
-_HUGE = 1 << 30  # bytes: more than a sample has
 
 
 class EpochSampler(Sampler[Ticket]):
@@ -83,7 +82,7 @@ def collate(samples: list[Sample] | DataError) -> Any:
 def prepare_worker(worker: int) -> None:
     """Make a process a good loader: one thread, and memory that is used again and again."""
     calm_worker(worker)
-    _keep_memory()
+    keep_memory()
 
 
 def calm_worker(_: int) -> None:
@@ -92,9 +91,15 @@ def calm_worker(_: int) -> None:
     torch.set_num_threads(1)
 
 
-def _keep_memory() -> None:
-    """Let glibc keep what is freed: large arrays come and go with each sample, and new pages for them take time."""
-    if platform.libc_ver()[0] == "glibc":
-        libc = ctypes.CDLL(None)
-        libc.mallopt(_M_TRIM_THRESHOLD, _HUGE)
-        libc.mallopt(_M_MMAP_THRESHOLD, _HUGE)
+def keep_memory() -> None:
+    """Let this process keep what it frees, where glibc says how.
+
+    Batches of large arrays come and go; new pages for each cost more than what is done with them, and the most that the
+    process ever holds stays the same.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return
+    libc = ctypes.CDLL(None)
+    # Set first: older versions refuse more than 32 MB, and a threshold of its own ends the growth of the other one.
+    if libc.mallopt(_M_MMAP_THRESHOLD, 1 << 30) or libc.mallopt(_M_MMAP_THRESHOLD, 1 << 25):
+        libc.mallopt(_M_TRIM_THRESHOLD, 1 << 30)
