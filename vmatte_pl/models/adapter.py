@@ -159,8 +159,8 @@ def edge_band(alpha: Tensor, radius: int, soft: int = 4) -> Tensor:
     reach = radius + soft // 2
     for side in ((2 * reach + 1, 1), (1, 2 * reach + 1)):  # one after the other, as a square is their product
         near = F.max_pool2d(near, side, 1, (side[0] // 2, side[1] // 2))
-    band: Tensor = F.avg_pool2d(F.pad(near, (soft // 2,) * 4, mode="replicate"), soft + 1, 1)
-    return band.unflatten(0, alpha.shape[:2])
+    near = F.avg_pool2d(F.pad(near, (soft // 2,) * 4, mode="replicate"), soft + 1, 1)
+    return near.view_as(alpha)
 
 
 def shift_logits(alpha: Tensor, logits: Tensor) -> Tensor:
