@@ -3,7 +3,7 @@ import torch
 
 from vmatte_pl.errors import ConfigError
 from vmatte_pl.models import Adapter
-from vmatte_pl.models.adapter import shift_logits
+from vmatte_pl.models.adapter import edge_band, shift_logits
 
 
 @pytest.mark.parametrize(
@@ -118,3 +118,37 @@ def test_of_frames_that_stand_still_only_the_current_one_is_seen() -> None:
     adapter.eval()(torch.rand(1, 1, 3, 32, 32).expand(-1, 3, -1, -1, -1), torch.rand(1, 1, 1, 32, 32))
     assert seen[0][:, :3].abs().min() > 0
     assert seen[0][:, 3:9].eq(0).all()
+
+
+def test_outside_its_band_an_adapter_leaves_alpha_as_it_is() -> None:
+    adapter = Adapter(window=0, band=6).eval()
+    torch.nn.init.constant_(adapter.network.segmentation_head[0].bias, 1.0)
+    alpha = torch.full((1, 1, 1, 96, 96), 0.25)
+    alpha[..., 32:, :] = 0.75
+    with torch.no_grad():
+        moved = ((adapter(torch.rand(1, 1, 3, 96, 96), alpha) - alpha).abs() > 1e-4)[0, 0, 0].any(1).nonzero()
+    assert moved.min() in range(31 - 6 - 5, 31 - 6 + 1)  # the band, and the pixels over which it fades
+    assert moved.max() in range(32 + 6, 32 + 6 + 5)
+
+
+def test_a_band_tells_edges_from_soft_but_even_alphas() -> None:
+    alpha = torch.full((1, 1, 1, 64, 64), 0.5)
+    assert not edge_band(alpha, 3).any()
+    alpha[..., 32, 32] = 0.4
+    band = edge_band(alpha, 3)[0, 0, 0]
+    assert (band[28:37, 28:37] == 1).all()
+    assert not band[:, :23].any()
+
+
+def test_a_band_needs_a_residual_adapter() -> None:
+    with pytest.raises(ConfigError, match="residual to true"):
+        Adapter(residual=False, band=3)
+
+
+def test_frozen_normalisation_keeps_its_statistics() -> None:
+    adapter = Adapter(window=0, frozen_norm=True).train()
+    before = {k: v.clone() for k, v in adapter.network.state_dict().items() if "running" in k}
+    adapter(torch.rand(2, 1, 3, 64, 64), torch.rand(2, 1, 1, 64, 64))
+    after = adapter.network.state_dict()
+    assert all(torch.equal(v, after[k]) for k, v in before.items() if k.startswith("encoder"))
+    assert not all(torch.equal(v, after[k]) for k, v in before.items() if k.startswith("decoder"))

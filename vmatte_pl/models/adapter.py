@@ -1,6 +1,6 @@
 """The adapter A: a small segmentation network that looks at a window of frames and corrects an alpha."""
 
-from typing import Any
+from typing import Any, Self
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +17,9 @@ STRIDE = 32
 
 CHANGE = 0.1
 """A usual change of a colour within a window, which the network sees as 1."""
+
+LEAST_CHANGE = 0.05
+"""Where an alpha changes by more than this from a pixel to the next, it has an edge."""
 
 LEAST = {"pan": 128}
 """The least height and width of the architectures that pool down to nothing below it."""
@@ -41,6 +44,10 @@ class Adapter(nn.Module):
         scale: At which share of the frames' size it works; its logits are scaled up. A half takes a quarter of
             the time, and what the given alpha knows of the edges stays.
         residual: Correct the given alpha in logit space, or else predict a new one directly.
+        band: How many pixels around the given alpha's edges it may correct; what lies further off stays as it is. For
+            a base that finds whom it should, and misses hair and rims; None corrects everywhere. Residual only.
+        frozen_norm: Keep the encoder's batch normalisation as it came with ``encoder_weights``: small batches of one
+            kind of footage would bend it.
         options: Further settings of the architecture by name, such as ``decoder_channels`` of a Unet.
 
     Shape:
@@ -60,6 +67,8 @@ class Adapter(nn.Module):
         window: int = 2,
         scale: float = 1.0,
         residual: bool = True,
+        band: int | None = None,
+        frozen_norm: bool = False,
         options: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
@@ -77,7 +86,15 @@ class Adapter(nn.Module):
                 where="adapter.scale",
                 remedy="set it to 1 for the frames' own size, to 0.5 for half of it",
             )
+        if band is not None and (band < 0 or not residual):
+            raise ConfigError(
+                expected="a band of 0 or more pixels, of a residual adapter",
+                found=f"{band}, residual {residual}",
+                where="adapter.band",
+                remedy="set it to null, or residual to true",
+            )
         self.window, self.scale, self.residual = window, scale, residual
+        self.band, self.frozen_norm = band, frozen_norm
         self.description = f"{architecture}, {encoder}, {window + 1} frame{'s' * (window > 0)}"
         self.least = LEAST.get(architecture.lower(), STRIDE)
         self.network = segmentation_network(architecture, encoder, encoder_weights, 3 * (window + 1) + 1, options or {})
@@ -94,6 +111,15 @@ class Adapter(nn.Module):
     mean: Tensor
     std: Tensor
 
+    def train(self, mode: bool = True) -> Self:
+        """Train, but for the normalisation that is frozen."""
+        super().train(mode)
+        if self.frozen_norm:
+            for module in self.network.encoder.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eval()
+        return self
+
     def forward(self, frames: Tensor, alpha: Tensor) -> Tensor:
         """Return the corrected alpha."""
         return self.correct(frames, alpha)[0]
@@ -104,6 +130,8 @@ class Adapter(nn.Module):
         now, *before = (frames[:, self.window - k : self.window - k + T] for k in range(self.window + 1))
         x = torch.cat([now, *(past - now for past in before), alpha], dim=2).flatten(0, 1)
         logits = self._segment((x - self.mean) / self.std).unflatten(0, alpha.shape[:2])
+        if self.band is not None:
+            logits = logits * edge_band(alpha, self.band)
         return shift_logits(alpha, logits) if self.residual else logits.sigmoid(), logits
 
     def _segment(self, x: Tensor) -> Tensor:
@@ -117,6 +145,22 @@ class Adapter(nn.Module):
         logits: Tensor = self.network(x.contiguous(memory_format=torch.channels_last))
         logits = logits[..., :H, :W].float()
         return logits if logits.shape[-2:] == size else F.interpolate(logits, size, mode="bilinear")
+
+
+def edge_band(alpha: Tensor, radius: int, soft: int = 4) -> Tensor:
+    """Mark what is near an alpha's edges: 1 within ``radius`` pixels, falling to 0 over about ``soft`` more.
+
+    Shape:
+        - alpha, output: (B, T, 1, H, W) in [0, 1].
+    """
+    x = alpha.flatten(0, 1)
+    change = F.max_pool2d(x, 3, 1, 1) + F.max_pool2d(-x, 3, 1, 1)
+    near = (change > LEAST_CHANGE).to(x.dtype)
+    reach = radius + soft // 2
+    for side in ((2 * reach + 1, 1), (1, 2 * reach + 1)):  # one after the other, as a square is their product
+        near = F.max_pool2d(near, side, 1, (side[0] // 2, side[1] // 2))
+    near = F.avg_pool2d(F.pad(near, (soft // 2,) * 4, mode="replicate"), soft + 1, 1)
+    return near.view_as(alpha)
 
 
 def shift_logits(alpha: Tensor, logits: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from vmatte_pl.models.ensemble import Ensemble, Head, Members
 from vmatte_pl.runs import read_checkpoint
 from vmatte_pl.tasks.base import after_past, alpha_after
 from vmatte_pl.tasks.bwa import BwA
+from vmatte_pl.tasks.crops import crop_to_edges
 from vmatte_pl.tasks.staged import StagedTask
 from vmatte_pl.types import ClipBatch
 
@@ -38,6 +39,8 @@ class BuE(StagedTask):
         scheduler: Called with the optimiser; by default one cycle over each stage.
         epochs: How long each trains, members and head, one for both or two; by default the Trainer's ``max_epochs``.
         keep_stages: Keep a head that did not lower the validation MAD of the members' mean.
+        crop: Height and width of the pieces that members and head train on, cut from around the alphas' edges, where
+            the backbone sees whole frames; null takes these.
 
     Raises:
         ConfigError: There are fewer than two members, or not a checkpoint for each.
@@ -58,6 +61,7 @@ class BuE(StagedTask):
         scheduler: LRSchedulerCallable | None = None,
         epochs: int | list[int] | None = None,
         keep_stages: bool = False,
+        crop: tuple[int, int] | None = None,
     ) -> None:
         if len(adapters) < 2:
             raise ConfigError(
@@ -66,6 +70,7 @@ class BuE(StagedTask):
                 where="model.adapters",
                 remedy="list another one, or train one alone with --config bwa.yaml",
             )
+        self.crop = crop
         backbone = Backbone(base)
         self._members = (Members(backbone, adapters),)  # plain, so that what is registered is the network alone
         self._head = (Head(len(adapters), head_window, head_width),)
@@ -105,11 +110,17 @@ class BuE(StagedTask):
         """
         members = self._members[0]
         later, known = after_past(batch, members.window), self._known(batch)
+        frames = batch["com"]
         if isinstance(self.network, Ensemble):
-            alphas, _ = self.network.stages(batch["com"], None, known)
+            if self.crop is not None:
+                alpha = members.base.stages(frames, None, known)[0][-1]
+                frames, known, later = crop_to_edges(frames, alpha, later, self.crop)
+            alphas, _ = self.network.stages(frames, None, known)
             return self.minimise(alphas[-1][:, members.window :], later)
-        alpha = alpha_after(members.window, members.base, batch["com"], known)
-        opinions, _ = members.opinions(batch["com"], alpha)
+        alpha = alpha_after(members.window, members.base, frames, known)
+        if self.crop is not None:
+            frames, alpha, later = crop_to_edges(frames, alpha, later, self.crop)
+        opinions, _ = members.opinions(frames, alpha)
         terms = [self.loss(alpha, later) for alpha in opinions.split(1, dim=2)]
         return self.log_loss({name: torch.stack([term[name] for term in terms]).sum() for name in terms[0]}, batch)
 

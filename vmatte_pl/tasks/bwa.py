@@ -10,6 +10,7 @@ from vmatte_pl.models.adapter import Adapter
 from vmatte_pl.models.base import MattingNetwork
 from vmatte_pl.models.boosted import Boosted
 from vmatte_pl.tasks.base import after_past, alpha_after
+from vmatte_pl.tasks.crops import crop_to_edges
 from vmatte_pl.tasks.staged import StagedTask
 from vmatte_pl.types import ClipBatch
 
@@ -25,6 +26,8 @@ class BwA(StagedTask):
         scheduler: Called with the optimiser; by default one cycle over each stage.
         epochs: How long a stage lasts, for all or for each; by default the Trainer's ``max_epochs``.
         keep_stages: Keep an adapter that did not lower the validation MAD, where it would be dropped.
+        crop: Height and width of the pieces that adapters train on, cut from around the alphas' edges, where the
+            backbone sees whole frames; null takes these.
     """
 
     network: Boosted
@@ -38,11 +41,13 @@ class BwA(StagedTask):
         scheduler: LRSchedulerCallable | None = None,
         epochs: int | list[int] | None = None,
         keep_stages: bool = False,
+        crop: tuple[int, int] | None = None,
     ) -> None:
         if not adapters:
             raise ConfigError(
                 expected="an adapter", found="none", where="model.adapters", remedy="list one for each stage"
             )
+        self.crop = crop
         self._adapters = tuple(adapters)  # plain, so that only those within the network are registered
         super().__init__(base, [0], len(adapters), loss, optimizer, scheduler, epochs, keep_stages)
 
@@ -76,5 +81,7 @@ class BwA(StagedTask):
         past = max(self._adapters[part].window for part in self.stage.parts)
         later = after_past(batch, past)
         base, adapter = self.network.base, self.network.adapter
-        alpha = alpha_after(past, base, batch["com"], self._known(batch))
-        return self.minimise(adapter(batch["com"][:, past - adapter.window :], alpha), later)
+        frames, alpha = batch["com"], alpha_after(past, base, batch["com"], self._known(batch))
+        if self.crop is not None:
+            frames, alpha, later = crop_to_edges(frames, alpha, later, self.crop)
+        return self.minimise(adapter(frames[:, past - adapter.window :], alpha), later)

@@ -1,0 +1,65 @@
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tests.tasks.toys import adapter, base, data, trainer
+from vmatte_pl.tasks import BuE, BwA, fit_stages
+from vmatte_pl.tasks.crops import crop_to_edges
+from vmatte_pl.types import ClipBatch
+
+
+def with_a_square(top: int, left: int) -> tuple[Tensor, Tensor, ClipBatch]:
+    """Two windows of four frames, the last three of which have an alpha, whose colours tell where a pixel lies."""
+    alpha = torch.zeros(2, 3, 1, 96, 160)
+    alpha[..., top : top + 8, left : left + 8] = 1
+    place = torch.stack(torch.meshgrid(torch.arange(96.0), torch.arange(160.0), indexing="ij"))
+    com = torch.cat([place, torch.zeros(1, 96, 160)]).expand(2, 4, 3, 96, 160)
+    batch = ClipBatch(com=com[:, 1:], pha=alpha, fgr=com[:, 1:], clip=["a", "b"], start=torch.tensor([1, 1]))
+    return com, 0.5 * alpha, batch
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (40, 70), (88, 152)])
+def test_a_piece_shows_an_edge_and_is_the_same_of_all_pictures(corner: tuple[int, int]) -> None:
+    frames, alpha, batch = with_a_square(*corner)
+    places = set()
+    for seed in range(20):
+        torch.manual_seed(seed)
+        com, piece, later = crop_to_edges(frames, alpha, batch, (32, 48))
+        assert com.shape == (2, 4, 3, 32, 48)
+        assert later["pha"].shape == piece.shape == (2, 3, 1, 32, 48)
+        assert piece.flatten(1).any(1).all()  # of either window
+        assert torch.equal(piece, 0.5 * later["pha"])
+        assert torch.equal(com[:, 1:], later["com"])
+        assert torch.equal(later["fgr"], later["com"])
+        rows, columns = com[:, 0, :2, 0, 0].unbind(1)  # of each window's first pixel
+        for i in range(2):
+            y, x = int(rows[i]), int(columns[i])
+            assert torch.equal(piece[i], alpha[i, ..., y : y + 32, x : x + 48])
+            places.add((y, x))
+    assert len(places) > 10 or corner != (40, 70)  # at the frame's corners there is only one
+
+
+def test_a_flat_window_is_cut_anywhere_and_a_small_one_not_at_all() -> None:
+    frames, alpha, batch = with_a_square(0, 0)
+    flat = ClipBatch(**{**batch, "pha": torch.zeros_like(batch["pha"])})
+    corners = {tuple(crop_to_edges(frames, 0 * alpha, flat, (32, 48))[0][0, 0, :2, 0, 0].tolist()) for _ in range(20)}
+    assert len(corners) > 10
+    assert crop_to_edges(frames, alpha, batch, (200, 48))[1].shape == (2, 3, 1, 96, 48)
+
+
+def test_what_trains_sees_pieces_and_is_tested_on_whole_frames(footage: tuple[Path, Path], tmp_path: Path) -> None:
+    bwa = BwA(base(), [adapter()], crop=(16, 16))
+    fit_stages(trainer(tmp_path / "bwa"), bwa, data(footage))
+    bue = BuE(base(), [adapter(), adapter(seed=1)], crop=(16, 16), keep_stages=True)
+    sizes: list[torch.Size] = []
+
+    def note(module: nn.Module, inputs: tuple[Tensor, ...], _: Tensor) -> None:
+        if module.training:
+            sizes.append(inputs[0].shape[-2:])
+
+    bue.outline()[-1][2].register_forward_hook(note)
+    fit_stages(trainer(tmp_path / "bue"), bue, data(footage))
+    assert bwa.trainer.callback_metrics["val/mad"].isfinite()
+    assert set(sizes) == {torch.Size([16, 16])}

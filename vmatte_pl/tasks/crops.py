@@ -1,0 +1,54 @@
+"""Pieces of training windows: the base sees whole frames, what trains sees a piece of each."""
+
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vmatte_pl.data.views import Size
+from vmatte_pl.types import ClipBatch
+
+_GRID = 8  # pixels: how finely edges are looked for
+_UNSURE = 0.05
+
+
+def crop_to_edges(frames: Tensor, alpha: Tensor, batch: ClipBatch, size: Size) -> tuple[Tensor, Tensor, ClipBatch]:
+    """Cut the same piece from all pictures of each window, at random, but where an alpha is not flat.
+
+    Most of a frame is certain, and says nothing to what corrects an alpha. A window that is flat all over is cut
+    anywhere; frames that are smaller than a piece keep their size.
+
+    Args:
+        frames: The windows, with the frames before them that are only looked at.
+        alpha: The base's alpha.
+        batch: The windows' layers; all of them are cut.
+        size: Height and width of the pieces, h and w.
+
+    Shape:
+        - frames: (B, l + T, 3, H, W) in [0, 1].
+        - alpha: (B, T, 1, H, W) in [0, 1].
+        - output: as they came, with h and w for H and W.
+    """
+    H, W = alpha.shape[-2:]
+    h, w = min(size[0], H), min(size[1], W)
+    seen = _edge_pixels(alpha[:, -1], batch["pha"][:, -1])
+    room = (torch.tensor([h, w]) - _GRID).clamp(min=0)  # what is seen lies anywhere in the piece
+    corners = (seen - torch.rand(seen.shape) * room).clamp(min=0).long()
+    corners = corners.minimum(torch.tensor([H - h, W - w]))
+
+    def cut(pictures: Tensor) -> Tensor:
+        pieces = zip(pictures, corners.tolist(), strict=True)
+        return torch.stack([picture[..., y : y + h, x : x + w] for picture, (y, x) in pieces])
+
+    layers = {key: cut(value) for key, value in batch.items() if isinstance(value, Tensor) and value.ndim == 5}
+    return cut(frames), cut(alpha), cast(ClipBatch, {**batch, **layers})
+
+
+def _edge_pixels(alpha: Tensor, true: Tensor) -> Tensor:
+    """Draw a cell of each window, its first pixel as (B, 2), of those in which an alpha is soft, or the two differ."""
+    unsure = alpha * (1 - alpha) + true * (1 - true) + (alpha - true).abs()
+    near = F.max_pool2d(unsure, _GRID, ceil_mode=True).flatten(1).cpu() > _UNSURE
+    drawn = torch.multinomial(near + 1e-6, 1)  # the little more lets windows be drawn from that are flat all over
+    columns = -(-alpha.shape[-1] // _GRID)
+    return torch.cat([drawn // columns, drawn % columns], dim=1) * _GRID
