@@ -173,3 +173,13 @@ def test_training_takes_composed_clips_without_augmentation(tmp_path: Path) -> N
     for sample in (dataset[i] for i in range(6)):
         clip = clips[int(sample["clip"])]
         assert torch.equal(sample["pha"][1, ..., 0], torch.from_numpy(clip.pha.grey(sample["start"] + 1)))
+
+
+def test_redrawn_edges_change_alphas_and_nothing_else(footage: tuple[Path, Path]) -> None:
+    clips, backgrounds = find_clips(footage[0], "train"), find_backgrounds(footage[1], "train")
+    plain, redrawn = (
+        TrainWindows(clips, backgrounds, window=3, size=(32, 40), augment=False, edges=share) for share in (0.0, 1.0)
+    )
+    pairs = [(plain[i], redrawn[i]) for i in range(4)]
+    assert all(torch.equal(a["fgr"], b["fgr"]) and torch.equal(a["bgr"], b["bgr"]) for a, b in pairs)
+    assert any(not torch.equal(a["pha"], b["pha"]) for a, b in pairs)

@@ -61,6 +61,8 @@ class MattingData(pl.LightningDataModule):
         strength: How much of it.
         damage: How much training blurs layers, and sharpens, shrinks and compresses their composition as a
             camera does; 0 is nothing, 1 a third of the samples each. Costs time.
+        edges: The share of training's samples whose alphas get softer or harder, wider or narrower edges, from 0 to
+            1: so that an adapter looks for edges in the frame, and does not learn how one studio's keyer draws them.
         tempo: How often training plays faster, slower, backwards, or pauses; 0 is never, 1 often.
         workers: Processes that load; 0 loads in the main process.
         seed: Seeds what training draws.
@@ -89,6 +91,7 @@ class MattingData(pl.LightningDataModule):
         augment: bool = True,
         strength: float = 1.0,
         damage: float = 0.0,
+        edges: float = 0.0,
         tempo: float = 0.0,
         workers: int = 2,
         seed: int = 0,
@@ -103,7 +106,7 @@ class MattingData(pl.LightningDataModule):
         self.stored_base: Backbone | None = None
         self.window, self.chunk, self.batch_size = window, chunk, batch_size
         self.samples_per_epoch, self.augment = samples_per_epoch, augment
-        self.strength, self.damage, self.tempo = strength, damage, tempo
+        self.strength, self.damage, self.edges, self.tempo = strength, damage, edges, tempo
         self.workers, self.seed = workers, seed
         self.evaluation: dict[Split, WholeClips] = {}
 
@@ -146,6 +149,7 @@ class MattingData(pl.LightningDataModule):
                 augment=self.augment,
                 strength=self.strength,
                 damage=self.damage,
+                edges=self.edges,
                 tempo=self.tempo,
                 samples=self.samples_per_epoch,
                 seed=self.seed,

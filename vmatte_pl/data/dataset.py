@@ -15,6 +15,7 @@ from vmatte_pl.data.damage import Damage
 from vmatte_pl.data.faults import Faults
 from vmatte_pl.data.frames import Frames, ImageFrames
 from vmatte_pl.data.images import Pixels, decode_shares
+from vmatte_pl.data.mattes import redraw_edges
 from vmatte_pl.data.shots import Footage, Shot, check_size
 from vmatte_pl.data.transforms import Augment, fit_composed, fit_layers
 from vmatte_pl.data.views import Fit, Size, Subject, find_subject
@@ -89,6 +90,7 @@ class TrainWindows(_Samples[int | Ticket]):
         augment: Whether to augment.
         strength: Of the augmentation's motion, light and noise.
         damage: Strength of blur, sharpening, lost resolution and JPEG blocks.
+        edges: Share of the samples whose alphas get other edges.
         tempo: Strength of changes of pace, direction and pauses.
         samples: Samples an epoch; None takes every window once.
         seed: Seeds all that is drawn.
@@ -109,6 +111,7 @@ class TrainWindows(_Samples[int | Ticket]):
         augment: bool = True,
         strength: float = 1.0,
         damage: float = 0.0,
+        edges: float = 0.0,
         tempo: float = 0.0,
         samples: int | None = None,
         seed: int = 0,
@@ -117,7 +120,7 @@ class TrainWindows(_Samples[int | Ticket]):
         self.size, self.fit, self.background, self.seed = size, fit, background, seed
         self.augment = Augment.of_strength(size, fit, strength) if augment else None
         self.damage = Damage(damage) if damage else None
-        self.tempo = tempo
+        self.edges, self.tempo = edges, tempo
         self.spans = windows([len(clip) for clip in long_enough(clips, window, Faults())], window)
         self.samples = samples or len(self.spans)
 
@@ -140,6 +143,8 @@ class TrainWindows(_Samples[int | Ticket]):
             layers = self.augment(fgr, pha, bgr, rng)
         else:
             layers = fit_layers(fgr, pha, bgr, self.size, self.fit, find_subject(pha))
+        if self.edges and rng.random() < self.edges:
+            layers = layers._replace(pha=redraw_edges(layers.pha, rng))
         if self.damage:
             damaged = self.damage(*layers, rng)
             return _sample(clip, times, **dict(zip(("fgr", "pha", "bgr", "com"), damaged, strict=True)))

@@ -1,0 +1,1 @@
+"""What boosting gains: see ``__main__``."""

@@ -1,0 +1,64 @@
+"""What boosting gains, row by row: a frozen base, adapters, stages and ensembles, on footage that no training saw.
+
+    python -m benchmarks.boost --realdata realdata --encoder efficientnet_lite0.pth --rvm rvm_mobilenetv3_fp32.onnx
+
+``realdata`` is a folder with VideoMatteReal, Backgrounds and RealClips; without it, and without a file that a part
+needs, that part is left out. A row that is done is kept in boost.json with its scores and never run again: stop it at
+any moment, run it again, and it goes on. Windows, base alphas and checkpoints are in --work. ``--only NAME`` runs one
+part, ``--rows`` some rows of it, ``--table`` only writes boost.md anew.
+"""
+
+import argparse
+import json
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+from benchmarks.boost.parts import Part, parts
+from benchmarks.boost.rows import rows
+from benchmarks.boost.table import write_table
+from vmatte_pl.files import atomic
+
+RESULTS = Path(__file__).parent.with_suffix(".json")
+
+
+def main() -> None:
+    """Run what has not been run."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--realdata", type=Path)
+    parser.add_argument("--encoder", type=Path, help="ImageNet weights; without them encoders start from scratch")
+    parser.add_argument("--rvm", type=Path, help="RVM's published ONNX file")
+    parser.add_argument("--work", type=Path, default=Path("runs/boost"))
+    parser.add_argument("--only", help="the part to run")
+    parser.add_argument("--rows", nargs="*", help="the rows to run")
+    parser.add_argument("--table", action="store_true")
+    arguments = parser.parse_args()
+    done = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
+    if not arguments.table:
+        logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+        warnings.filterwarnings("ignore", ".*does not have many workers.*")
+        for part in parts(arguments):
+            if arguments.only in (None, part.name):
+                run_part(part, done, arguments.rows)
+    write_table(done, RESULTS.with_suffix(".md"))
+
+
+def run_part(part: Part, done: dict[str, Any], wanted: list[str] | None) -> None:
+    """Run the rows of a part that are not done, and keep each when it is."""
+    for row in rows(part):
+        key = f"{part.name}/{row.name}/{row.seed}"
+        if key in done or (wanted and row.name not in wanted):
+            continue
+        part.spent = {
+            "/".join(k.split("/")[1:]): v["seconds"] for k, v in done.items() if k.startswith(f"{part.name}/")
+        }
+        done[key] = row.run(part, row.seed)
+        with atomic(RESULTS) as new:
+            new.write_text(json.dumps(done, indent=1) + "\n")
+        write_table(done, RESULTS.with_suffix(".md"))
+        print(key, json.dumps(done[key]["all"]), flush=True)
+
+
+if __name__ == "__main__":
+    main()

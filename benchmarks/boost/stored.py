@@ -1,0 +1,196 @@
+"""Footage with a backbone's alphas, made once: what many short trainings on the same backbone share."""
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, RandomSampler
+from tqdm import tqdm
+
+from vmatte_pl.data.datamodule import MattingData
+from vmatte_pl.data.dataset import WholeClips, to_clip_batch
+from vmatte_pl.files import atomic
+from vmatte_pl.metrics import matting_metrics
+from vmatte_pl.models import MattingNetwork
+from vmatte_pl.types import ClipBatch
+
+LEAD = 2  # frames that a backbone which remembers sees of a window before those that are kept
+
+
+class Windows(Dataset[dict[str, Any]]):
+    """Windows of composed frames with true and base alphas, in memory-mapped files.
+
+    Args:
+        folder: Where ``make_windows`` put them.
+        without: Clips whose windows are left out.
+    """
+
+    def __init__(self, folder: Path, without: Sequence[str] = ()) -> None:
+        self.arrays = {key: np.load(folder / f"{key}.npy", mmap_mode="r") for key in ("com", "pha", "base")}
+        self.clips = json.loads((folder / "clips.json").read_text())
+        self.chosen = [i for i, clip in enumerate(self.clips) if clip not in without]
+
+    def __len__(self) -> int:
+        return len(self.chosen)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        place = self.chosen[index]
+        arrays = {key: torch.from_numpy(np.array(array[place])) for key, array in self.arrays.items()}
+        return {**arrays, "clip": self.clips[place], "start": 0}
+
+
+def make_windows(folder: Path, data: MattingData, base: MattingNetwork, count: int) -> Path:
+    """Write ``count`` training windows of ``data`` with the alphas of ``base``, unless they are there; return where."""
+    if (folder / "clips.json").is_file():
+        return folder
+    folder.mkdir(parents=True, exist_ok=True)
+    data.setup("fit")
+    (H, W), T = data.size, data.window - LEAD
+    kinds = {"com": (np.uint8, 3), "pha": (np.uint8, 1), "base": (np.float16, 1)}
+    arrays = {
+        key: np.lib.format.open_memmap(folder / f"{key}.npy", "w+", kind, (count, T, H, W, channels))
+        for key, (kind, channels) in kinds.items()
+    }
+    clips = []
+    for i in tqdm(range(count), "windows"):
+        batch = to_clip_batch(data.training[divmod(i, len(data.training))])
+        for key, value in (("com", batch["com"]), ("pha", batch["pha"]), ("base", alpha_of(base, batch["com"]))):
+            levels = 255 if arrays[key].dtype == np.uint8 else 1
+            arrays[key][i] = (value[0, LEAD:].movedim(1, -1) * levels).numpy().round(0 if levels > 1 else 5)
+        clips += batch["clip"]
+    with atomic(folder / "clips.json") as part:
+        part.write_text(json.dumps(clips))
+    return folder
+
+
+class Chunk(NamedTuple):
+    """A chunk of a clip, as its files hold it."""
+
+    com: Tensor
+    pha: Tensor
+    base: Tensor
+    clip: str
+    start: int
+
+
+class Clips(Dataset[dict[str, Any]]):
+    """Whole clips in chunks, with a base's alphas and the milliseconds that it took for a frame.
+
+    Args:
+        path: Where they are kept, or will be.
+        footage: The clips.
+        base: What gives the alphas.
+    """
+
+    def __init__(self, path: Path, footage: WholeClips, base: MattingNetwork) -> None:
+        if not path.is_file():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with atomic(path) as part:
+                torch.save(_with_alphas(footage, base), part)
+        stored = torch.load(path, weights_only=True)
+        self.milliseconds: float = stored["milliseconds"]
+        self.chunks: list[dict[str, Any]] = stored["chunks"]
+
+    def __len__(self) -> int:
+        return len(self.chunks)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return self.chunks[index]
+
+
+def _with_alphas(footage: WholeClips, base: MattingNetwork) -> dict[str, Any]:
+    chunks, state, seconds = [], None, []
+    for i in tqdm(range(len(footage)), "clips"):
+        batch = to_clip_batch(footage[i])
+        start = int(batch["start"][0])
+        state = None if start == 0 else state
+        before = time.perf_counter()
+        alpha, state = run(base, batch["com"], state)
+        seconds.append((time.perf_counter() - before) / alpha.shape[1])
+        com, pha = ((batch[key][0].movedim(1, -1) * 255).round().byte() for key in ("com", "pha"))  # type: ignore[literal-required]
+        chunks.append(
+            {"com": com, "pha": pha, "base": alpha[0].movedim(1, -1), "clip": batch["clip"][0], "start": start}
+        )
+    return {"chunks": chunks, "milliseconds": float(np.median(seconds)) * 1e3}
+
+
+@torch.inference_mode()
+def run(network: MattingNetwork, frames: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+    """Return a network's alpha, and its state."""
+    return network.eval()(frames, state)
+
+
+def alpha_of(network: MattingNetwork, frames: Tensor) -> Tensor:
+    """Return a network's alpha of a whole video."""
+    return run(network, frames)[0]
+
+
+class Stored(pl.LightningDataModule):
+    """Train on stored windows, validate on stored clips.
+
+    Args:
+        windows: What to train on.
+        valid: What to validate on.
+        batch_size: Windows in a step.
+        steps: Steps in an epoch.
+        seed: Decides their order.
+    """
+
+    def __init__(self, windows: Windows, valid: Clips, batch_size: int, steps: int, seed: int) -> None:
+        super().__init__()
+        self.windows, self.valid = windows, valid
+        self.batch_size, self.steps, self.seed = batch_size, steps, seed
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Load windows in a random order, each as often as any other."""
+        generator = torch.Generator().manual_seed(self.seed)
+        sampler = RandomSampler(self.windows, num_samples=self.steps * self.batch_size, generator=generator)
+        return DataLoader(self.windows, self.batch_size, sampler=sampler)
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        """Load the validation clips, whole."""
+        return DataLoader(self.valid)
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> ClipBatch:
+        """Turn bytes into floats."""
+        return floats(batch)
+
+
+def floats(batch: dict[str, Any]) -> ClipBatch:
+    """Turn stored pictures, (B, T, H, W, C), into those of a batch."""
+    pictures = {key: batch[key].movedim(-1, -3).float() for key in ("com", "pha", "base")}
+    return cast(ClipBatch, {**batch, **pictures, "com": pictures["com"] / 255, "pha": pictures["pha"] / 255})
+
+
+class Scores(NamedTuple):
+    """What a network reaches on clips, and what it takes beside its base's alphas."""
+
+    all: dict[str, float]
+    clips: dict[str, dict[str, float]]
+    milliseconds: float
+
+
+@torch.inference_mode()
+def score(network: MattingNetwork, clips: Clips, stage: int = -1) -> Scores:
+    """Score a network, or one of its stages, on clips whose base alphas are known."""
+    metrics, state, seconds = matting_metrics(), None, []
+    for batch in batches(clips):
+        state = None if batch["start"][0] == 0 else state
+        before = time.perf_counter()
+        with torch.autocast("cpu", torch.bfloat16):
+            alphas, state = network.stages(batch["com"], state, batch["base"])
+        seconds.append((time.perf_counter() - before) / batch["com"].shape[1])
+        metrics.update(alphas[stage].float(), batch["pha"], batch["clip"], batch["start"])
+    per_clip = {name: dict(scores) for name, scores in metrics.per_clip().items()}
+    return Scores({k: v.item() for k, v in metrics.compute().items()}, per_clip, float(np.median(seconds)) * 1e3)
+
+
+def batches(clips: Clips) -> Iterator[ClipBatch]:
+    """Yield the clips' chunks in order."""
+    return map(floats, DataLoader(clips))

@@ -1,0 +1,81 @@
+"""boost.json -> boost.md: what was measured, as tables."""
+
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+MEASURES = ("mad", "mse", "sad", "grad", "conn", "dtssd")
+
+PARTS = {
+    "demo-tiny": "The embedded network, on the demo's test clips",
+    "people-tiny": "The embedded network, on RealClips: people and backgrounds that no training saw",
+    "people-rvm": "RobustVideoMatting with its published weights, on RealClips",
+}
+
+LINES = {
+    "base": "frozen base",
+    "fine-tuned": "base, trained on for as long",
+    "Unet": "BwA, 1 stage: Unet",
+    "second stage": "BwA, 2 stages: Unet, Unet",
+    "FPN": "adapter FPN",
+    "Linknet": "adapter Linknet",
+    "PAN": "adapter PAN",
+    "MAnet": "adapter MAnet",
+    "DeepLabV3": "adapter DeepLabV3",
+    "BuE": "BuE: Unet, FPN, Linknet",
+}
+
+
+def write_table(done: dict[str, Any], path: Path) -> None:
+    """Write all that is done as Markdown."""
+    tables = [_part(name, title, done) for name, title in PARTS.items() if f"{name}/base/0" in done]
+    tables += [_harm(name, done) for name in PARTS if any(key.startswith(f"{name}/without") for key in done)]
+    intro = "# What boosting gains\n\nWritten by `python -m benchmarks.boost`; lower is better, ± is over seeds.\n"
+    path.write_text("\n".join([intro, *tables]))
+
+
+def _part(name: str, title: str, done: dict[str, Any]) -> str:
+    base = done[f"{name}/base/0"]["all"]
+    head = ["", *[m.upper() if m != "dtssd" else "dtSSD" for m in MEASURES], "gain in MAD", "seeds", "parameters"]
+    head += ["seconds to train", "ms a frame"]
+    lines = [_line(head), _line(["---"] + ["---:"] * (len(head) - 1))]
+    for row, label in LINES.items():
+        runs = [run for key, run in done.items() if key.startswith(f"{name}/{row}/")]
+        if runs:
+            scores = [_spread([run["all"][measure] for run in runs]) for measure in MEASURES]
+            gain = (
+                ""
+                if row == "base"
+                else _spread([100 * (1 - run["all"]["mad"] / base["mad"]) for run in runs], 1) + " %"
+            )
+            cells = [label, *scores, gain, str(len(runs)), f"{runs[0]['parameters']:,}"]
+            lines.append(
+                _line([*cells, _spread([r["seconds"] for r in runs], 0), _spread([r["milliseconds"] for r in runs], 0)])
+            )
+    return f"## {title}\n\n" + "\n".join(lines) + "\n"
+
+
+def _harm(name: str, done: dict[str, Any]) -> str:
+    lines = [
+        _line(["trained without", "tested on its clip", "MAD of the base", "boosted", "gain"]),
+        _line(["---"] * 2 + ["---:"] * 3),
+    ]
+    for key, run in done.items():
+        if key.startswith(f"{name}/without"):
+            origin = key.split("/")[1].removeprefix("without ")
+            for clip, scores in run["clips"].items():
+                before, after = run["base"]["clips"][clip]["mad"], scores["mad"]
+                lines.append(
+                    _line([origin, clip, f"{before:.3f}", f"{after:.3f}", f"{100 * (1 - after / before):+.1f} %"])
+                )
+    return f"## Harm: {name}, on an origin that training did not see\n\n" + "\n".join(lines) + "\n"
+
+
+def _spread(values: list[float], digits: int = 3) -> str:
+    if len(values) == 1:
+        return f"{values[0]:.{digits}f}"
+    return f"{mean(values):.{digits}f} ± {stdev(values):.{digits}f}"
+
+
+def _line(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
