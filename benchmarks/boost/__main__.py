@@ -37,7 +37,7 @@ def main() -> None:
     done = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
     if not arguments.table:
         logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
-        warnings.filterwarnings("ignore", ".*does not have many workers.*")
+        warnings.filterwarnings("ignore", module="pytorch_lightning")
         for part in parts(arguments):
             if arguments.only in (None, part.name):
                 run_part(part, done, arguments.rows)

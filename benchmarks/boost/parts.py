@@ -102,7 +102,7 @@ def parts(arguments: argparse.Namespace) -> Iterator[Part]:
     if arguments.realdata is None:
         return
     train = people(arguments.realdata)
-    test = MattingData(str(arguments.realdata / "RealClips"), layout="composites", chunk=12, workers=0)
+    test = MattingData(str(arguments.realdata / "RealClips" / "realclips_512x288"), chunk=12, workers=0)
     rims = {"band": 10}, {"temporal": 0.0, "cross_entropy": 0.0}, 6, (128, 192), 540
     yield Part("people-tiny", TinyMatte(), work, train, test, adapter, {"temporal": 0.0}, 6, (192, 256), 540)
     if arguments.rvm is not None:

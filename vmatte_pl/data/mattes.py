@@ -20,10 +20,11 @@ def redraw_edges(pha: Pixels, rng: np.random.Generator) -> Pixels:
     """
     softness, shift = rng.uniform(0.4, 2.5), rng.uniform(-0.3, 0.3)
     steepness = rng.uniform(1, 1.6) * 0.5 / (0.5 - abs(shift))  # at least what leaves 0 and 1 as they are
-    redrawn = _table((_LEVELS - 0.5 - shift) * steepness + 0.5)
+    bent = _table((_LEVELS - 0.5 - shift) * steepness + 0.5)
     most = _table(16 * _LEVELS)
-    edges = [cv2.LUT(cv2.GaussianBlur(frame, (0, 0), softness), redrawn) for frame in pha]
-    return np.minimum(np.stack(edges), cv2.LUT(pha, most))
+    edges = [cv2.LUT(cv2.GaussianBlur(frame, (0, 0), softness), bent) for frame in pha]
+    redrawn: Pixels = np.minimum(np.stack(edges), cv2.LUT(pha, most))
+    return redrawn
 
 
 def _table(levels: NDArray[np.float64]) -> Pixels:
