@@ -101,7 +101,7 @@ def finetuned(part: Part, seed: int) -> dict[str, Any]:
 
 
 def fit(task: MattingTask, part: Part, path: Path, steps: int, seed: int) -> float:
-    """Train what is to be trained, keep its best weights at ``path``, and return the seconds that it took."""
+    """Train what is to be trained, keep its best weights at ``path``, and return the processor's seconds that it took."""
     path.unlink(missing_ok=True)
     trainer = pl.Trainer(
         accelerator="cpu",
@@ -113,10 +113,10 @@ def fit(task: MattingTask, part: Part, path: Path, steps: int, seed: int) -> flo
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
     )
-    before = time.perf_counter()
+    before = time.process_time()
     pl.seed_everything(seed, verbose=False)
     fit_stages(trainer, task, datamodule=part.data(steps // CHECKS, seed))
-    return time.perf_counter() - before
+    return time.process_time() - before
 
 
 def _checkpoint(part: Part, what: str, seed: int) -> Path:

@@ -37,7 +37,7 @@ def write_table(done: dict[str, Any], path: Path) -> None:
 def _part(name: str, title: str, done: dict[str, Any]) -> str:
     base = done[f"{name}/base/0"]["all"]
     head = ["", *[m.upper() if m != "dtssd" else "dtSSD" for m in MEASURES], "gain in MAD", "seeds", "parameters"]
-    head += ["seconds to train", "ms a frame"]
+    head += ["CPU seconds to train", "ms a frame"]
     lines = [_line(head), _line(["---"] + ["---:"] * (len(head) - 1))]
     for row, label in LINES.items():
         runs = [run for key, run in done.items() if key.startswith(f"{name}/{row}/")]
