@@ -106,7 +106,7 @@ def parts(arguments: argparse.Namespace) -> Iterator[Part]:
     rims = {"band": 10}, {"temporal": 0.0, "cross_entropy": 0.0}, 6, (128, 192), 540
     yield Part("people-tiny", TinyMatte(), work, train, test, adapter, {"temporal": 0.0}, 6, (192, 256), 540)
     if arguments.rvm is not None:
-        rvm = OnnxNetwork(str(arguments.rvm))
+        rvm = OnnxNetwork(str(arguments.rvm), constants={"downsample_ratio": 1.0})
         yield Part("people-rvm", rvm, work, train, test, {**adapter, **rims[0]}, *rims[1:])
 
 

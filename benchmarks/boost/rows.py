@@ -101,7 +101,7 @@ def finetuned(part: Part, seed: int) -> dict[str, Any]:
 
 
 def fit(task: MattingTask, part: Part, path: Path, steps: int, seed: int) -> float:
-    """Train what is to be trained, keep its best weights at ``path``, and return the processor's seconds that it took."""
+    """Train what is to be trained, keep the best weights at ``path``, and return the processor seconds it took."""
     path.unlink(missing_ok=True)
     trainer = pl.Trainer(
         accelerator="cpu",
