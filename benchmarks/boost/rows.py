@@ -113,9 +113,10 @@ def fit(task: MattingTask, part: Part, path: Path, steps: int, seed: int) -> flo
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
     )
-    before = time.process_time()
+    data = part.data(steps // CHECKS, seed)
     pl.seed_everything(seed, verbose=False)
-    fit_stages(trainer, task, datamodule=part.data(steps // CHECKS, seed))
+    before = time.process_time()
+    fit_stages(trainer, task, datamodule=data)
     return time.process_time() - before
 
 
