@@ -35,6 +35,7 @@ from vmatte_pl.data.datamodule import MattingData
 from vmatte_pl.data.demo import demo_footage
 from vmatte_pl.data.layouts import find_clips
 from vmatte_pl.data.loading import calm_worker
+from vmatte_pl.memory import keep_freed_memory
 from vmatte_pl.models import Adapter, TinyMatte
 from vmatte_pl.tasks import BwA
 
@@ -169,6 +170,7 @@ def frames_per_second(batches: Iterator[Any]) -> float:
 
 def measure_frames() -> None:
     """Print the table of frames a second."""
+    keep_freed_memory()  # as the command does
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         write_footage(root)
@@ -188,6 +190,7 @@ def measure_frames() -> None:
 
 def measure_waiting() -> None:
     """Profile a fit of the demo's config."""
+    keep_freed_memory()
     adapter = Adapter(window=2, scale=0.5, options={"decoder_channels": [128, 64, 32, 16, 8]})
     trainer = pl.Trainer(
         max_steps=40,

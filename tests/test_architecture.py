@@ -11,7 +11,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LEAVES = {"data", "models", "losses", "metrics", "video"}
 """Parts that know types and errors, and not each other."""
 
-ROOT = {"types", "errors", "files", "cores", "__init__"}
+ROOT = {"types", "errors", "files", "cores", "memory", "__init__"}
 ABOVE = {"tasks", "callbacks", "commands", "cli"}
 LIGHTNING = {"data/datamodule.py", "cli.py"}
 """Besides all of tasks/ and callbacks/."""

@@ -1,4 +1,4 @@
-"""Memory that a process keeps between frames."""
+"""Memory that a process keeps between frames and batches."""
 
 import ctypes
 
@@ -7,7 +7,7 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 
 
 def keep_freed_memory() -> bool:
-    """Let the C library keep what PyTorch frees, for the next layer and the next frame.
+    """Let the C library keep what is freed, for the next layer, frame and batch.
 
     By default glibc gives large blocks back to the system as soon as they are free, and the system clears
     and maps new ones for the next layer. Where layers are cheap for their size, that is up to a third of a
@@ -20,4 +20,5 @@ def keep_freed_memory() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):  # macOS, musl, Windows
         return False
-    return bool(mallopt(_MMAP_THRESHOLD, 2**30) and mallopt(_TRIM_THRESHOLD, 2**31 - 1))
+    large = mallopt(_MMAP_THRESHOLD, 2**30) or mallopt(_MMAP_THRESHOLD, 2**25)  # the most that older versions take
+    return bool(large and mallopt(_TRIM_THRESHOLD, 2**31 - 1))

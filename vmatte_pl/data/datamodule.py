@@ -13,7 +13,7 @@ from vmatte_pl.data.dataset import TrainWindows, WholeClips, to_clip_batch
 from vmatte_pl.data.faults import OnFault
 from vmatte_pl.data.frames import Frames
 from vmatte_pl.data.layouts import Layout
-from vmatte_pl.data.loading import ClipLoader, ClipSampler, EpochSampler, collate, keep_memory, prepare_worker
+from vmatte_pl.data.loading import ClipLoader, ClipSampler, EpochSampler, collate, prepare_worker
 from vmatte_pl.data.manifest import Backbone
 from vmatte_pl.data.protocols import Protocol, TestProtocol, write_choice
 from vmatte_pl.data.sources import DEMO, Sources, base_fits, without_base
@@ -160,7 +160,6 @@ class MattingData(pl.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Load windows, shared out over the processes."""
-        keep_memory()
         sampler = EpochSampler(len(self.training), *self._rank())
         return ClipLoader(self.training, batch_size=self.batch_size, sampler=sampler, **self._loading())
 

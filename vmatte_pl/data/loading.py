@@ -1,7 +1,5 @@
 """Which process loads which sample, and how an error gets out of a worker."""
 
-import ctypes
-import platform
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -12,8 +10,7 @@ from torch.utils.data import DataLoader, Sampler, default_collate
 from vmatte_pl.data.dataset import Sample, Ticket
 from vmatte_pl.data.windows import Span
 from vmatte_pl.errors import ConfigError, DataError
-
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
+from vmatte_pl.memory import keep_freed_memory
 
 
 class EpochSampler(Sampler[Ticket]):
@@ -82,24 +79,10 @@ def collate(samples: list[Sample] | DataError) -> Any:
 def prepare_worker(worker: int) -> None:
     """Make a process a good loader: one thread, and memory that is used again and again."""
     calm_worker(worker)
-    keep_memory()
+    keep_freed_memory()
 
 
 def calm_worker(_: int) -> None:
     """Keep a worker to one thread: the cores are shared by workers, not by their threads."""
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
-
-
-def keep_memory() -> None:
-    """Let this process keep what it frees, where glibc says how.
-
-    Batches of large arrays come and go; new pages for each cost more than what is done with them, and the most that the
-    process ever holds stays the same.
-    """
-    if platform.libc_ver()[0] != "glibc":
-        return
-    libc = ctypes.CDLL(None)
-    # Set first: older versions refuse more than 32 MB, and a threshold of its own ends the growth of the other one.
-    if libc.mallopt(_M_MMAP_THRESHOLD, 1 << 30) or libc.mallopt(_M_MMAP_THRESHOLD, 1 << 25):
-        libc.mallopt(_M_TRIM_THRESHOLD, 1 << 30)
