@@ -69,16 +69,6 @@ def make_windows(folder: Path, data: MattingData, base: MattingNetwork, count: i
     return folder
 
 
-class Chunk(NamedTuple):
-    """A chunk of a clip, as its files hold it."""
-
-    com: Tensor
-    pha: Tensor
-    base: Tensor
-    clip: str
-    start: int
-
-
 class Clips(Dataset[dict[str, Any]]):
     """Whole clips in chunks, with a base's alphas and the milliseconds that it took for a frame.
 
