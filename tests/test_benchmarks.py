@@ -9,8 +9,10 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import default_collate
 
-from benchmarks.boost.stored import LEAD, Clips, Windows, alpha_of, floats, make_windows, score
-from benchmarks.boost.table import MEASURES, write_table
+from benchmarks.boost.parts import Part
+from benchmarks.boost.rows import rows
+from benchmarks.boost.stored import LEAD, Clips, Windows, alpha_of, make_windows, score
+from benchmarks.boost.table import LINES, MEASURES, write_table
 from benchmarks.metrics import customary, ours
 from benchmarks.metrics import footage as soft_clip
 from tests.shared import golden_clips
@@ -43,7 +45,7 @@ def test_stored_footage_is_what_the_base_sees_and_says(footage: tuple[Path, Path
     data = MattingData(root, backgrounds, size=(32, 48), window=3 + LEAD, chunk=3, workers=0)
     windows = Windows(make_windows(tmp_path, data, base, 3))
     for i in range(3):
-        expected, found = to_clip_batch(data.training[i]), floats(default_collate([windows[i]]))
+        expected, found = to_clip_batch(data.training[i]), to_clip_batch(default_collate([windows[i]]))
         torch.testing.assert_close(found["com"], expected["com"][:, LEAD:], atol=1 / 255, rtol=0)
         torch.testing.assert_close(found["pha"], expected["pha"][:, LEAD:])
         torch.testing.assert_close(found["base"], alpha_of(base, expected["com"])[:, LEAD:], atol=1e-3, rtol=0)
@@ -74,3 +76,9 @@ def test_the_table_tells_gain_spread_and_harm(tmp_path: Path) -> None:
     assert next(line for line in lines if "Unet" in line).count("7.000 ± 1.414") == 6
     assert "| 30.0 ± 14.1 % | 2 |" in next(line for line in lines if "Unet" in line)
     assert "| GRID | 0009 | 10.000 | 11.000 | -10.0 % |" in lines
+
+
+def test_every_line_of_the_table_is_run(tmp_path: Path) -> None:
+    data = MattingData()
+    part = Part("demo-tiny", TinyMatte(), tmp_path, data, data, {}, {}, 8, None, 1)
+    assert {row.name for row in rows(part)} == set(LINES)

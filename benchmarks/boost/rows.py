@@ -169,11 +169,13 @@ def rows(part: Part) -> list[Row]:
     harm = (
         [Row(f"without {origin}", 0, left_out(origin)) for origin in ORIGINS] if part.name.startswith("people") else []
     )
+    tuned = [Row("fine-tuned", 0, finetuned)] if _size(part.base) else []  # a file of another framework has no weights
     first = [row for row in (*adapters, *ensembles, *stages) if row.seed == 0]
     return [
         Row("base", 0, frozen),
         *first,
         *harm,
+        *tuned,
         *[row for row in (*adapters, *ensembles, *stages) if row.seed],
         *others,
     ]

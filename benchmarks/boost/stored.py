@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytorch_lightning as pl
@@ -41,8 +41,8 @@ class Windows(Dataset[dict[str, Any]]):
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         place = self.chosen[index]
-        arrays = {key: torch.from_numpy(np.array(array[place])) for key, array in self.arrays.items()}
-        return {**arrays, "clip": self.clips[place], "start": 0}
+        com, pha, base = (torch.from_numpy(np.array(self.arrays[key][place])) for key in ("com", "pha", "base"))
+        return {"com": com, "pha": pha, "base": base.float(), "clip": self.clips[place], "start": 0}
 
 
 def make_windows(folder: Path, data: MattingData, base: MattingNetwork, count: int) -> Path:
@@ -103,7 +103,7 @@ def _with_alphas(footage: WholeClips, base: MattingNetwork) -> dict[str, Any]:
         before = time.perf_counter()
         alpha, state = run(base, batch["com"], state)
         seconds.append((time.perf_counter() - before) / alpha.shape[1])
-        com, pha = ((batch[key][0].movedim(1, -1) * 255).round().byte() for key in ("com", "pha"))  # type: ignore[literal-required]
+        com, pha = ((batch[key][0].movedim(1, -1) * 255).round().byte() for key in ("com", "pha"))
         chunks.append(
             {"com": com, "pha": pha, "base": alpha[0].movedim(1, -1), "clip": batch["clip"][0], "start": start}
         )
@@ -149,13 +149,7 @@ class Stored(pl.LightningDataModule):
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> ClipBatch:
         """Turn bytes into floats."""
-        return floats(batch)
-
-
-def floats(batch: dict[str, Any]) -> ClipBatch:
-    """Turn stored pictures, (B, T, H, W, C), into those of a batch."""
-    pictures = {key: batch[key].movedim(-1, -3).float() for key in ("com", "pha", "base")}
-    return cast(ClipBatch, {**batch, **pictures, "com": pictures["com"] / 255, "pha": pictures["pha"] / 255})
+        return to_clip_batch(batch)
 
 
 class Scores(NamedTuple):
@@ -183,4 +177,4 @@ def score(network: MattingNetwork, clips: Clips, stage: int = -1) -> Scores:
 
 def batches(clips: Clips) -> Iterator[ClipBatch]:
     """Yield the clips' chunks in order."""
-    return map(floats, DataLoader(clips))
+    return map(to_clip_batch, DataLoader(clips))

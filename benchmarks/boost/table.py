@@ -22,7 +22,7 @@ LINES = {
     "PAN": "adapter PAN",
     "MAnet": "adapter MAnet",
     "DeepLabV3": "adapter DeepLabV3",
-    "BuE": "BuE: Unet, FPN, Linknet",
+    "BuE": "BuE: a head on Unet, FPN, Linknet, trained by themselves",
 }
 
 

@@ -50,7 +50,7 @@ def to_clip_batch(sample: Sample) -> ClipBatch:
 
     The result lies in memory with colour last (``torch.channels_last`` once B and T are flattened).
     """
-    batch: dict[str, Any] = dict(sample) if sample["fgr"].ndim == 5 else default_collate([sample])
+    batch: dict[str, Any] = dict(sample) if sample["pha"].ndim == 5 else default_collate([sample])
     for key in ("fgr", "pha", "bgr", "com"):
         if key in batch:
             batch[key] = batch[key].movedim(-1, -3).float().div_(255)
