@@ -90,7 +90,7 @@ def ensemble(part: Part, seed: int) -> dict[str, Any]:
 
 def finetuned(part: Part, seed: int) -> dict[str, Any]:
     """Train the base itself for as long as an adapter was."""
-    network = deepcopy(part.base)
+    network = deepcopy(part.base).requires_grad_(True)  # adapters have frozen it
     task = Pretrain(network, optimizer=lambda parameters: torch.optim.AdamW(parameters, lr=5e-4, weight_decay=1e-2))
     path = _checkpoint(part, "fine-tuned", seed)
     pace = (fit(task, part, path, 4 * CHECKS, seed) - fit(task, part, path, CHECKS, seed)) / (3 * CHECKS)
