@@ -88,6 +88,19 @@ def cross_entropy(pred: Tensor, true: Tensor, margin: float = 0.05) -> Tensor:
     return (true * (true / pred).log() + (1 - true) * ((1 - true) / (1 - pred)).log()).mean()
 
 
+def harm(pred: Tensor, true: Tensor, before: Tensor) -> Tensor:
+    """Return by how much an alpha is further from the truth than the one it corrects, averaged; nearer counts 0.
+
+    Added to a distance, it asks for more than being right in half of the cases: where it is unsure, a correction
+    learns to leave things as they are.
+
+    Shape:
+        - pred, true, before: (B, T, 1, H, W) in [0, 1].
+        - output: ().
+    """
+    return F.relu((pred - true).abs() - (before - true).abs()).mean()
+
+
 def temporal(pred: Tensor, true: Tensor) -> Tensor:
     """Return the mean squared difference of the changes from frame to frame; 0 for a single frame.
 
@@ -128,6 +141,7 @@ class MattingLoss(nn.Module):
         cross_entropy: Weight of ``cross_entropy``.
         dice: Weight of ``dice``.
         composition: Weight of ``composition``.
+        harm: Weight of ``harm``, where an alpha is corrected.
         unknown: How much a pixel of the unknown band counts in ``l1`` and ``composition``, where any other counts 1.
     """
 
@@ -139,6 +153,7 @@ class MattingLoss(nn.Module):
         cross_entropy: float = 1.0,
         dice: float = 0.0,
         composition: float = 0.0,
+        harm: float = 0.0,
         unknown: float = 1.0,
     ) -> None:
         super().__init__()
@@ -149,20 +164,22 @@ class MattingLoss(nn.Module):
             "cross_entropy": cross_entropy,
             "dice": dice,
             "composition": composition,
+            "harm": harm,
         }
         self.unknown = unknown
 
-    def forward(self, pred: Tensor, batch: ClipBatch) -> dict[str, Tensor]:
+    def forward(self, pred: Tensor, batch: ClipBatch, before: Tensor | None = None) -> dict[str, Tensor]:
         """Return the weighted terms by name; the loss is their sum.
 
         Shape:
             - pred: (B, T, 1, H, W) in [0, 1] for the batch's frames, taken in float32.
+            - before: as ``pred``, the alpha that it corrects, if any.
             - output: () each.
         """
         with torch.autocast(pred.device.type, enabled=False):  # the pyramid's filters would run in half precision
-            return self._terms(pred.float(), batch["pha"], batch)
+            return self._terms(pred.float(), batch["pha"], batch, pred if before is None else before)
 
-    def _terms(self, pred: Tensor, true: Tensor, batch: ClipBatch) -> dict[str, Tensor]:
+    def _terms(self, pred: Tensor, true: Tensor, batch: ClipBatch, before: Tensor) -> dict[str, Tensor]:
         weight = None if self.unknown == 1 else 1 + (self.unknown - 1) * unknown_band(true)
         functions = {
             "l1": lambda: l1(pred, true, weight),
@@ -171,6 +188,7 @@ class MattingLoss(nn.Module):
             "cross_entropy": lambda: cross_entropy(pred, true),
             "dice": lambda: dice(pred, true),
             "composition": lambda: composition(pred, batch, weight),
+            "harm": lambda: harm(pred, true, before),
         }
         return {name: w * functions[name]() for name, w in self.weights.items() if w}
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 
@@ -33,6 +35,42 @@ def test_every_architecture_begins_as_the_identity_and_learns_at_any_size(
     last = [m for m in adapter.network.segmentation_head.modules() if isinstance(m, torch.nn.Conv2d)][-1]
     assert last.weight.grad is not None
     assert last.weight.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize(("window", "size"), [(0, (64, 96)), (2, (51, 70)), (1, (1, 5))])
+def test_the_fine_one_begins_as_the_identity_and_learns_at_any_size(window: int, size: tuple[int, int]) -> None:
+    adapter = Adapter("FineUnet", None, window=window, band=6, colours=True, options={"width": 8})
+    frames, alpha = torch.rand(1, window + 2, 3, *size), torch.rand(1, 2, 1, *size).round(decimals=1)
+    corrected = adapter(frames, alpha)
+    torch.testing.assert_close(corrected, alpha, atol=1e-5, rtol=0)
+    corrected.sum().backward()
+    assert adapter.network.segmentation_head.weight.grad.abs().sum() > 0
+    assert adapter.description == f"FineUnet, {window + 1} frame{'s' * (window > 0)}"
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"encoder": "resnet18"}, {"encoder_weights": "imagenet"}, {"options": {"decoder_channels": [1]}}]
+)
+def test_the_fine_one_takes_no_encoder(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="set encoder and encoder_weights to null"):
+        Adapter("FineUnet", **{"encoder": None, **wrong})
+
+
+def test_an_architecture_of_smp_needs_an_encoder() -> None:
+    with pytest.raises(ConfigError, match="found Unet, None"):
+        Adapter("Unet", None)
+
+
+def test_the_network_sees_how_a_pixel_compares_with_the_colours_near_it() -> None:
+    torch.manual_seed(0)
+    adapter = Adapter("FineUnet", None, window=0, colours=True, residual=False).eval()
+    frames, alpha = torch.rand(1, 1, 3, 64, 64), torch.zeros(1, 1, 1, 64, 64)
+    alpha[..., :32] = 1
+    other = frames.clone()
+    other[..., :8, :8] = 0  # the foreground's colour, further off than the convolutions see
+    with torch.no_grad():
+        seen = adapter(frames, alpha) - adapter(other, alpha)
+    assert seen[..., 60:, 8:].abs().max() > 0
 
 
 def test_a_direct_adapter_predicts_an_alpha_of_its_own() -> None:

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vmatte_pl.errors import ConfigError
+from vmatte_pl.models.colours import CLUES, colour_clues
 from vmatte_pl.models.encoders import normalisation, segmentation_network
 
 MARGIN = 0.05
@@ -35,8 +36,9 @@ class Adapter(nn.Module):
     step it returns the alpha that it was given.
 
     Args:
-        architecture: A network of segmentation_models_pytorch by name: FPN, Unet, DeepLabV3, PAN, MAnet, Linknet, …
-        encoder: An encoder of smp or, with the prefix ``tu-``, of timm.
+        architecture: A network of segmentation_models_pytorch by name: FPN, Unet, DeepLabV3, PAN, MAnet, Linknet, …;
+            or ``FineUnet``, small and at full size, for hair and rims.
+        encoder: An encoder of smp or, with the prefix ``tu-``, of timm; None for FineUnet, which has its own.
         encoder_weights: What the encoder starts from: a name of pre-trained weights such as ``imagenet``, which are
             downloaded, a published weight file (.safetensors, .pth) of that encoder, or None. Pre-trained filters see
             I(t) alone at first; those of the other channels start at zero.
@@ -46,6 +48,8 @@ class Adapter(nn.Module):
         residual: Correct the given alpha in logit space, or else predict a new one directly.
         band: How many pixels around the given alpha's edges it may correct; what lies further off stays as it is. For
             a base that finds whom it should, and misses hair and rims; None corrects everywhere. Residual only.
+        colours: Show it, too, how each pixel compares with the colours that the given alpha's foreground and background
+            have near it; see ``colour_clues``.
         frozen_norm: Keep the encoder's batch normalisation as it came with ``encoder_weights``: small batches of one
             kind of footage would bend it.
         options: Further settings of the architecture by name, such as ``decoder_channels`` of a Unet.
@@ -62,12 +66,13 @@ class Adapter(nn.Module):
     def __init__(
         self,
         architecture: str = "Unet",
-        encoder: str = "tu-tf_mobilenetv3_small_minimal_100",
+        encoder: str | None = "tu-tf_mobilenetv3_small_minimal_100",
         encoder_weights: str | None = None,
         window: int = 2,
         scale: float = 1.0,
         residual: bool = True,
         band: int | None = None,
+        colours: bool = False,
         frozen_norm: bool = False,
         options: dict[str, Any] | None = None,
     ) -> None:
@@ -94,15 +99,17 @@ class Adapter(nn.Module):
                 remedy="set it to null, or residual to true",
             )
         self.window, self.scale, self.residual = window, scale, residual
-        self.band, self.frozen_norm = band, frozen_norm
-        self.description = f"{architecture}, {encoder}, {window + 1} frame{'s' * (window > 0)}"
+        self.band, self.colours, self.frozen_norm = band, colours, frozen_norm
+        frames = f"{window + 1} frame{'s' * (window > 0)}"
+        self.description = ", ".join(filter(None, [architecture, encoder, frames]))
         self.least = LEAST.get(architecture.lower(), STRIDE)
-        self.network = segmentation_network(architecture, encoder, encoder_weights, 3 * (window + 1) + 1, options or {})
+        channels = 3 * (window + 1) + 1 + CLUES * colours
+        self.network = segmentation_network(architecture, encoder, encoder_weights, channels, options or {})
         mean, std = normalisation(encoder, encoder_weights)
         # An alpha of 0 or 1 becomes -1 or 1, about the range of a normalised colour. Both belong to the weights: they
         # are what these were trained with, wherever they came from.
-        self.register_buffer("mean", _channels([*mean, *[0.0] * (3 * window), 0.5]))
-        self.register_buffer("std", _channels([*std, *[CHANGE] * (3 * window), 0.5]))
+        self.register_buffer("mean", _channels([*mean, *[0.0] * (3 * window), 0.5, *[0.0] * (CLUES * colours)]))
+        self.register_buffer("std", _channels([*std, *[CHANGE] * (3 * window), 0.5, *[1.0] * (CLUES * colours)]))
         if residual:
             last = [m for m in self.network.segmentation_head.modules() if isinstance(m, nn.Conv2d)][-1]
             for parameter in last.parameters():
@@ -129,6 +136,8 @@ class Adapter(nn.Module):
         T = alpha.shape[1]
         now, *before = (frames[:, self.window - k : self.window - k + T] for k in range(self.window + 1))
         x = torch.cat([now, *(past - now for past in before), alpha], dim=2).flatten(0, 1)
+        if self.colours:
+            x = torch.cat([x, colour_clues(now.flatten(0, 1), alpha.flatten(0, 1))], dim=1)
         logits = self._segment((x - self.mean) / self.std).unflatten(0, alpha.shape[:2])
         if self.band is not None:
             logits = logits * edge_band(alpha, self.band)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from vmatte_pl.errors import CheckpointError, ConfigError
 from vmatte_pl.models.checkpoints import read_weights
+from vmatte_pl.models.fine import FineUnet
 
 IMAGENET = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 """Mean and standard deviation of ImageNet's colours."""
@@ -20,16 +21,19 @@ _FILES = {".safetensors", ".pth", ".pt", ".bin"}
 
 
 def segmentation_network(
-    architecture: str, encoder: str, weights: str | None, channels: int, options: dict[str, Any]
+    architecture: str, encoder: str | None, weights: str | None, channels: int, options: dict[str, Any]
 ) -> Any:
-    """Build a network of segmentation_models_pytorch with one output; its first 3 channels are I(t)'s colours.
+    """Build a network with one output, of segmentation_models_pytorch or ours; its first 3 channels are I(t)'s colours.
 
     Raises:
-        ConfigError: The architecture, the encoder or the weights are not known to smp.
+        ConfigError: The architecture, the encoder or the weights are not known to smp; or one without an encoder to
+            choose was given one.
         CheckpointError: The weight file is missing, or another encoder's.
     """
+    if architecture == FineUnet.__name__:
+        return _fine_unet(encoder, weights, channels, options)
     published: str | bool | None = None if _is_file(weights) else weights
-    if published and encoder.startswith("tu-"):
+    if published and encoder and encoder.startswith("tu-"):
         published = True  # smp takes no other name for these, and warns
     try:
         with warnings.catch_warnings():
@@ -54,6 +58,20 @@ def segmentation_network(
     elif weights is not None:
         load_encoder(network.encoder, weights, channels)
     return network.to(memory_format=torch.channels_last)
+
+
+def _fine_unet(encoder: str | None, weights: str | None, channels: int, options: dict[str, Any]) -> Any:
+    try:
+        if encoder is None and weights is None:
+            return FineUnet(channels, **options).to(memory_format=torch.channels_last)
+    except TypeError:
+        pass  # an option that it does not have
+    raise ConfigError(
+        expected="FineUnet without encoder and weights, and no option but width",
+        found=f"{encoder}, {weights}, {options}",
+        where="adapter",
+        remedy="set encoder and encoder_weights to null",
+    )
 
 
 def start_from_the_current_frame(network: nn.Module, channels: int) -> None:
@@ -91,8 +109,10 @@ def load_encoder(encoder: nn.Module, path: str, channels: int) -> None:
     inner.load_state_dict({name: own[name] if tensor is None else tensor for name, tensor in found.items()})
 
 
-def normalisation(encoder: str, weights: str | None) -> tuple[list[float], list[float]]:
+def normalisation(encoder: str | None, weights: str | None) -> tuple[list[float], list[float]]:
     """Return the mean and standard deviation of RGB in [0, 1] that the encoder expects: ImageNet's, if unknown."""
+    if encoder is None:
+        return IMAGENET
     if encoder.startswith("tu-"):
         config = timm.get_pretrained_cfg(encoder.removeprefix("tu-"))
         return (list(config.mean), list(config.std)) if config and weights else IMAGENET

@@ -100,13 +100,13 @@ class MattingTask(LightningModule):
         of_an_epoch = math.ceil(trainer.num_training_batches / trainer.accumulate_grad_batches)
         return min(by_steps, of_an_epoch * (trainer.max_epochs - epoch))
 
-    def minimise(self, alpha: Tensor, batch: ClipBatch) -> Tensor:
-        """Log the terms of the loss of the batch's frames and return their sum.
+    def minimise(self, alpha: Tensor, batch: ClipBatch, before: Tensor | None = None) -> Tensor:
+        """Log the terms of the loss of the batch's frames and return their sum; ``before`` is what alpha corrects.
 
         Raises:
             TrainingError: The loss is not a finite number.
         """
-        return self.log_loss(self.loss(alpha, batch), batch)
+        return self.log_loss(self.loss(alpha, batch, before), batch)
 
     def log_loss(self, terms: dict[str, Tensor], batch: ClipBatch) -> Tensor:
         """Log the terms of a loss and return their sum.

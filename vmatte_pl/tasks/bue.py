@@ -116,12 +116,12 @@ class BuE(StagedTask):
                 alpha = members.base.stages(frames, None, known)[0][-1]
                 frames, known, later = crop_to_edges(frames, alpha, later, self.crop)
             alphas, _ = self.network.stages(frames, None, known)
-            return self.minimise(alphas[-1][:, members.window :], later)
+            return self.minimise(alphas[-1][:, members.window :], later, alphas[-2][:, members.window :])
         alpha = alpha_after(members.window, members.base, frames, known)
         if self.crop is not None:
             frames, alpha, later = crop_to_edges(frames, alpha, later, self.crop)
         opinions, _ = members.opinions(frames, alpha)
-        terms = [self.loss(alpha, later) for alpha in opinions.split(1, dim=2)]
+        terms = [self.loss(opinion, later, alpha) for opinion in opinions.split(1, dim=2)]
         return self.log_loss({name: torch.stack([term[name] for term in terms]).sum() for name in terms[0]}, batch)
 
 

@@ -84,4 +84,4 @@ class BwA(StagedTask):
         frames, alpha = batch["com"], alpha_after(past, base, batch["com"], self._known(batch))
         if self.crop is not None:
             frames, alpha, later = crop_to_edges(frames, alpha, later, self.crop)
-        return self.minimise(adapter(frames[:, past - adapter.window :], alpha), later)
+        return self.minimise(adapter(frames[:, past - adapter.window :], alpha), later, alpha)
