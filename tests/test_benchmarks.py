@@ -9,17 +9,17 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import default_collate
 
-from benchmarks.boost.parts import Part
-from benchmarks.boost.rows import rows
-from benchmarks.boost.stored import LEAD, Clips, Windows, alpha_of, make_windows, score
-from benchmarks.boost.table import LINES, MEASURES, write_table
+from benchmarks.boost.parts import FINE, Part, joined
+from benchmarks.boost.rows import Known, rows
+from benchmarks.boost.stored import LEAD, Clips, Stored, Windows, alpha_of, make_windows, score
+from benchmarks.boost.table import MEASURES, ORDER, write_table
 from benchmarks.metrics import customary, ours
 from benchmarks.metrics import footage as soft_clip
 from tests.shared import golden_clips
 from tests.tasks.toys import QUIET
 from vmatte_pl.data.datamodule import MattingData
 from vmatte_pl.data.dataset import to_clip_batch
-from vmatte_pl.models import TinyMatte
+from vmatte_pl.models import Adapter, Boosted, TinyMatte
 from vmatte_pl.tasks import Bare
 
 NAMES = ("mad", "mse", "grad", "conn", "dtssd")
@@ -53,6 +53,61 @@ def test_stored_footage_is_what_the_base_sees_and_says(footage: tuple[Path, Path
     assert {left[i]["clip"] for i in range(len(left))} == set(windows.clips[1:]) - {windows.clips[0]}
 
 
+def test_training_sees_windows_mirrored_and_in_other_light_but_the_same_truth(
+    footage: tuple[Path, Path], tmp_path: Path
+) -> None:
+    root, backgrounds = map(str, footage)
+    data = MattingData(root, backgrounds, size=(32, 48), window=3 + LEAD, chunk=3, workers=0)
+    folder = make_windows(tmp_path, data, TinyMatte(), 2)
+    plain, last = Windows(folder)[1], Windows(folder, frames=1, seed=0)
+    seen = [last[1] for _ in range(8)]
+    for key in ("pha", "base"):
+        mirrored = [not torch.equal(window[key], plain[key][-1:]) for window in seen]
+        assert any(mirrored)
+        assert not all(mirrored)
+        assert all(
+            torch.equal(window[key].flip(2), plain[key][-1:]) for window, m in zip(seen, mirrored, strict=True) if m
+        )
+    assert len({window["com"].float().mean().item() for window in seen}) == 8
+
+
+def test_each_origin_is_drawn_as_often_as_any_other(footage: tuple[Path, Path], tmp_path: Path) -> None:
+    root, backgrounds = map(str, footage)
+    data = MattingData(root, backgrounds, size=(32, 48), window=3 + LEAD, chunk=3, workers=0)
+    windows = Windows(make_windows(tmp_path, data, TinyMatte(), 5))
+    windows.clips = ["0000", "0001", "0001", "0002", "0003"]
+    stored = Stored(windows, windows, 1, 1, 0, {"dancer": ["0000", "0001"], "GRID": ["0002"]})  # type: ignore[arg-type]
+    assert stored.shares == pytest.approx([1 / 3, 1 / 3, 1 / 3, 1, 1])
+
+
+def test_a_boosted_network_is_the_base_of_the_next_stage(footage: tuple[Path, Path], tmp_path: Path) -> None:
+    root, backgrounds = map(str, footage)
+    data = MattingData(root, backgrounds, size=(32, 48), window=3 + LEAD, chunk=3, workers=0)
+    part = Part("part", TinyMatte(), tmp_path, data, data, {}, ("Unet", FINE), ("Unet", FINE), 2)
+    torch.manual_seed(0)
+    boosted = Boosted(part.base, Adapter(window=1, residual=False))
+    make_windows(part.folder / "windows", data, part.base, 2)
+    above = part.raised(boosted, "second")
+    for i in range(2):
+        window = to_clip_batch(default_collate([Windows(part.folder / "windows")[i]]))
+        found = Windows(above.folder / "windows")[i]
+        with torch.no_grad():
+            alpha = boosted.adapter(torch.cat([window["com"][:, :1], window["com"]], 1), window["base"])[0]
+        torch.testing.assert_close(found["base"].movedim(-1, 1), alpha, atol=3e-3, rtol=0)
+    assert score(boosted, part.tests).all == pytest.approx(score(Known(), above.tests).all, rel=0.02)
+
+
+def test_training_backgrounds_are_joined_and_those_of_validation_are_the_first_ones(tmp_path: Path) -> None:
+    for source in ("real", "demo"):
+        for split in ("train", "valid"):
+            (tmp_path / source / split).mkdir(parents=True)
+            (tmp_path / source / split / f"{source}.jpg").touch()
+    for _ in range(2):  # a second run finds the links of the first
+        folder = joined(tmp_path / "all", [tmp_path / "real", tmp_path / "demo"], [2, 1])
+    found = {split: sorted(path.resolve().name for path in (folder / split).iterdir()) for split in ("train", "valid")}
+    assert found == {"train": ["demo.jpg", "real.jpg", "real.jpg"], "valid": ["real.jpg"]}
+
+
 def test_stored_clips_score_as_a_test_does(footage: tuple[Path, Path], tmp_path: Path) -> None:
     base = TinyMatte()
     root, backgrounds = map(str, footage)
@@ -65,12 +120,13 @@ def test_stored_clips_score_as_a_test_does(footage: tuple[Path, Path], tmp_path:
 
 
 def test_the_table_tells_gain_spread_and_harm(tmp_path: Path) -> None:
-    def row(mad: float) -> dict[str, Any]:
+    def row(mad: float, label: str = "adapter Unet") -> dict[str, Any]:
         scores = dict.fromkeys(MEASURES, mad)
-        return {"all": scores, "clips": {"0009": scores}, "parameters": 5, "seconds": 60.0, "milliseconds": 7.0}
+        known = {"label": label, "parameters": 5, "seconds": 60.0, "milliseconds": 7.0}
+        return {**known, "all": scores, "clips": {"0009": scores}}
 
     harm = {**row(11.0), "base": {"clips": {"0009": {"mad": 10.0}}}}
-    done = {"people-rvm/base/0": row(10.0), "people-rvm/Unet/0": row(6.0), "people-rvm/Unet/1": row(8.0)}
+    done = {"people-rvm/base/0": row(10.0, "base"), "people-rvm/Unet/0": row(6.0), "people-rvm/Unet/1": row(8.0)}
     write_table({**done, "people-rvm/without GRID/0": harm}, tmp_path / "boost.md")
     lines = (tmp_path / "boost.md").read_text().splitlines()
     assert next(line for line in lines if "Unet" in line).count("7.000 ± 1.414") == 6
@@ -80,5 +136,5 @@ def test_the_table_tells_gain_spread_and_harm(tmp_path: Path) -> None:
 
 def test_every_line_of_the_table_is_run(tmp_path: Path) -> None:
     data = MattingData()
-    part = Part("demo-tiny", TinyMatte(), tmp_path, data, data, {}, {}, 8, None, 1)
-    assert {row.name for row in rows(part)} == set(LINES)
+    part = Part("demo-tiny", TinyMatte(), tmp_path, data, data, {}, ("Unet", FINE), ("Unet", FINE), 1)
+    assert {row.name for row in rows(part)} == set(ORDER)

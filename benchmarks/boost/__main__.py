@@ -34,26 +34,29 @@ def main() -> None:
     parser.add_argument("--rows", nargs="*", help="the rows to run")
     parser.add_argument("--table", action="store_true")
     arguments = parser.parse_args()
-    done = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
     if not arguments.table:
         logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
         warnings.filterwarnings("ignore", module="pytorch_lightning")
         for part in parts(arguments):
             if arguments.only in (None, part.name):
-                run_part(part, done, arguments.rows)
-    write_table(done, RESULTS.with_suffix(".md"))
+                run_part(part, arguments.rows)
+    write_table(finished(), RESULTS.with_suffix(".md"))
 
 
-def run_part(part: Part, done: dict[str, Any], wanted: list[str] | None) -> None:
+def finished() -> dict[str, Any]:
+    """Return the rows that are done, by whichever process."""
+    return json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
+
+
+def run_part(part: Part, wanted: list[str] | None) -> None:
     """Run the rows of a part that are not done, and keep each when it is."""
     for row in rows(part):
-        key = f"{part.name}/{row.name}/{row.seed}"
+        key, done = f"{part.name}/{row.name}/{row.seed}", finished()
         if key in done or (wanted and row.name not in wanted):
             continue
-        part.spent = {
-            "/".join(k.split("/")[1:]): v["seconds"] for k, v in done.items() if k.startswith(f"{part.name}/")
-        }
-        done[key] = row.run(part, row.seed)
+        part.done = {k.removeprefix(f"{part.name}/"): v for k, v in done.items() if k.startswith(f"{part.name}/")}
+        result = row.run(part, row.seed)
+        done = {**finished(), key: result}
         with atomic(RESULTS) as new:
             new.write_text(json.dumps(done, indent=1) + "\n")
         write_table(done, RESULTS.with_suffix(".md"))

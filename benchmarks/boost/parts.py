@@ -1,8 +1,8 @@
-"""Which bases are boosted, on which footage, and by what recipe."""
+"""Which bases are boosted, on which footage, and by what recipes."""
 
 import argparse
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,12 +10,61 @@ from typing import Any
 import timm
 import torch
 
-from benchmarks.boost.stored import LEAD, Clips, Stored, Windows, make_windows
+from benchmarks.boost.stored import LEAD, Clips, Stored, Windows, make_windows, raise_clips, raise_windows
 from vmatte_pl.data.datamodule import MattingData
+from vmatte_pl.data.demo import demo_footage
 from vmatte_pl.files import atomic
 from vmatte_pl.losses import MattingLoss
 from vmatte_pl.models import Adapter, MattingNetwork, OnnxNetwork, TinyMatte
 from vmatte_pl.models.checkpoints import read_weights
+
+FINE = "FineUnet"
+PEOPLE = {  # which of the real people's training clips come from where; the presenter's are the validation's
+    "dancer": [f"{i:04}" for i in range(8)],
+    "chairman": ["0008"],
+    "GRID": ["0009", "0010", "0011"],
+    "presenter": [],
+}
+ARCHITECTURES = ("Unet", "FPN", "Linknet", "PAN", "MAnet", "DeepLabV3")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How an adapter is built and trained.
+
+    Args:
+        settings: Those of ``Adapter``.
+        loss: Weights of ``MattingLoss``.
+        rate: The peak of the learning rate.
+        steps: How many it trains for.
+        batch_size: Windows in a step.
+        crop: The piece of each window that it trains on; None is all of it.
+    """
+
+    settings: dict[str, Any]
+    loss: dict[str, float]
+    rate: float
+    steps: int
+    batch_size: int
+    crop: tuple[int, int] | None
+
+    @property
+    def frames(self) -> int:
+        """How many frames of a window it needs."""
+        return int(self.settings["window"]) + 1
+
+    def adapter(self, seed: int) -> Adapter:
+        """Build the adapter; the seed decides the weights that do not come from a file."""
+        torch.manual_seed(seed)
+        return Adapter(**self.settings)
+
+    def task(self) -> dict[str, Any]:
+        """Return what BwA and BuE are given."""
+        return {
+            "loss": MattingLoss(**self.loss),
+            "optimizer": lambda parameters: torch.optim.AdamW(parameters, lr=self.rate, weight_decay=1e-2),
+            "crop": self.crop,
+        }
 
 
 @dataclass
@@ -28,13 +77,13 @@ class Part:
         work: Where to keep what is made once.
         train: Footage to train on, and to validate on.
         test: Footage to test on.
-        adapter: Settings of all adapters.
-        loss: Weights of the loss.
-        batch_size: Windows in a step.
-        crop: The piece of each window that training sees.
-        windows: How many of them are made.
+        recipes: Those of the adapters, by their architecture.
+        stages: The architectures of BwA's stages.
+        members: Those of BuE's members.
+        windows: How many training windows are made.
+        origins: Which training clips come from where, if that is known; an origin without any is the validation's.
         without: Clips that are not trained on.
-        spent: The seconds that the rows which are done took to train.
+        done: What the rows that are done measured.
     """
 
     name: str
@@ -42,13 +91,13 @@ class Part:
     work: Path
     train: MattingData
     test: MattingData
-    adapter: dict[str, Any]
-    loss: dict[str, float]
-    batch_size: int
-    crop: tuple[int, int] | None
+    recipes: dict[str, Recipe]
+    stages: tuple[str, str]
+    members: tuple[str, ...]
     windows: int
+    origins: dict[str, list[str]] = field(default_factory=dict)
     without: list[str] = field(default_factory=list)
-    spent: dict[str, float] = field(default_factory=dict)
+    done: dict[str, Any] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -67,54 +116,79 @@ class Part:
         self.test.setup("test")
         return Clips(self.folder / "test.pt", self.test.evaluation["test"], self.base)
 
-    def data(self, steps: int, seed: int) -> Stored:
-        """Return what trains for some steps."""
+    def data(self, recipe: Recipe, steps: int, seed: int) -> Stored:
+        """Return what trains for some steps an epoch."""
         folder = make_windows(self.folder / "windows", self.train, self.base, self.windows)
-        return Stored(Windows(folder, self.without), self.valid, self.batch_size, steps, seed)
+        windows = Windows(folder, self.without, recipe.frames, seed)
+        return Stored(windows, self.valid, recipe.batch_size, steps, seed, self.origins)
 
-    def adapters(self, architecture: str, seed: int) -> Adapter:
-        """Build an adapter; the seed decides the weights that do not come from a file."""
-        torch.manual_seed(seed)
-        options = {"decoder_channels": [96, 64, 32, 16, 16]} if architecture == "Unet" else {}
-        return Adapter(architecture, **self.adapter, options=options)
-
-    def common(self) -> dict[str, Any]:
-        """Return what all tasks are given."""
-        return {
-            "loss": MattingLoss(**self.loss),
-            "optimizer": lambda parameters: torch.optim.AdamW(parameters, lr=1e-3, weight_decay=1e-2),
-            "crop": self.crop,
-        }
+    def raised(self, network: MattingNetwork, name: str) -> "Part":
+        """Return the same footage with a boosted network as the base."""
+        above = replace(self, name=f"{self.name}/{name}", base=network)
+        raise_windows(self.folder / "windows", above.folder / "windows", network)
+        for clips, file in ((self.valid, "valid.pt"), (self.tests, "test.pt")):
+            raise_clips(clips, above.folder / file, network)
+        return above
 
 
 def parts(arguments: argparse.Namespace) -> Iterator[Part]:
     """Build what can be built of the benchmark."""
     work, encoder = arguments.work, encoder_file(arguments.encoder, arguments.work)
-    adapter = {
+    demo = MattingData(size=(144, 256), window=3 + LEAD, chunk=12, workers=0)
+    coarse = ("Unet", FINE), ("Unet", "FPN")
+    yield Part("demo-tiny", TinyMatte(), work, demo, demo, coarse_recipes(encoder), *coarse, 900)
+    if arguments.realdata is None:
+        return
+    train = people(arguments.realdata, work)
+    test = MattingData(str(arguments.realdata / "RealClips" / "realclips_512x288"), chunk=12, workers=0)
+    yield Part("people-tiny", TinyMatte(), work, train, test, coarse_recipes(encoder), *coarse, 600, PEOPLE)
+    if arguments.rvm is not None:
+        rvm = OnnxNetwork(str(arguments.rvm), constants={"downsample_ratio": 1.0})
+        yield Part(
+            "people-rvm", rvm, work, train, test, fine_recipes(encoder), (FINE, FINE), (FINE, "Unet"), 600, PEOPLE
+        )
+
+
+def coarse_recipes(encoder: str | None) -> dict[str, Recipe]:
+    """Return those for a base that misses whole arms: whole frames at half their size, then the edges."""
+    loss = {"temporal": 0.0, "harm": 1.0}
+    coarse = {name: Recipe(_segmentation(name, encoder, scale=0.5), loss, 1e-3, 320, 6, None) for name in ARCHITECTURES}
+    return {**coarse, FINE: fine_recipe()}
+
+
+def fine_recipes(encoder: str | None) -> dict[str, Recipe]:
+    """Return those for a base that misses hair and rims: edges alone, in pieces of the frames."""
+    loss = fine_recipe().loss
+    near = {
+        name: Recipe(_segmentation(name, encoder, band=10), loss, 1e-3, 300, 6, (128, 192)) for name in ARCHITECTURES
+    }
+    return {**near, FINE: fine_recipe()}
+
+
+def fine_recipe() -> Recipe:
+    """Return that of configs/refine.yaml."""
+    settings = {"architecture": FINE, "encoder": None, "window": 2, "band": 10, "colours": True}
+    return Recipe(settings, {"temporal": 0.0, "cross_entropy": 0.0, "harm": 1.0}, 3e-3, 2000, 12, (96, 96))
+
+
+def _segmentation(architecture: str, encoder: str | None, **settings: Any) -> dict[str, Any]:
+    return {
+        "architecture": architecture,
         "encoder": "tu-tf_efficientnet_lite0",
         "encoder_weights": encoder,
         "window": 2,
         "frozen_norm": bool(encoder),
+        "options": {"decoder_channels": [96, 64, 32, 16, 16]} if architecture == "Unet" else {},
+        **settings,
     }
-    demo = MattingData(size=(144, 256), window=3 + LEAD, chunk=12, workers=0)
-    loss = {"temporal": 0.0}
-    yield Part("demo-tiny", TinyMatte(), work, demo, demo, {**adapter, "scale": 0.5}, loss, 8, None, 900)
-    if arguments.realdata is None:
-        return
-    train = people(arguments.realdata)
-    test = MattingData(str(arguments.realdata / "RealClips" / "realclips_512x288"), chunk=12, workers=0)
-    rims = {"band": 10}, {"temporal": 0.0, "cross_entropy": 0.0}, 6, (128, 192), 540
-    yield Part("people-tiny", TinyMatte(), work, train, test, adapter, {"temporal": 0.0}, 6, (192, 256), 540)
-    if arguments.rvm is not None:
-        rvm = OnnxNetwork(str(arguments.rvm), constants={"downsample_ratio": 1.0})
-        yield Part("people-rvm", rvm, work, train, test, {**adapter, **rims[0]}, *rims[1:])
 
 
-def people(realdata: Path) -> MattingData:
-    """Return the real people over real backgrounds."""
+def people(realdata: Path, work: Path) -> MattingData:
+    """Return the real people, over the real backgrounds and the demo's: seven photographs are few to learn from."""
+    sources = [realdata / "Backgrounds", realdata / "BackgroundVideos", demo_footage()[1]]
     return MattingData(
         str(realdata / "VideoMatteReal"),
-        str(realdata / "Backgrounds"),
+        str(joined(work / "backgrounds", sources, (3, 3, 1))),
         size=(288, 512),
         eval_size=(288, 512),
         window=3 + LEAD,
@@ -123,6 +197,19 @@ def people(realdata: Path) -> MattingData:
         edges=0.5,
         workers=0,
     )
+
+
+def joined(folder: Path, sources: Sequence[Path], times: Sequence[int]) -> Path:
+    """Link the training backgrounds of all sources into one folder, each so many times; and the first's validation."""
+    for split, often in (("train", times), ("valid", (1,))):
+        (folder / split).mkdir(parents=True, exist_ok=True)
+        for i, copies in enumerate(often):
+            for path in (sources[i] / split).iterdir():
+                for copy in range(copies):
+                    link = folder / split / f"{i}-{copy}-{path.name}"
+                    link.unlink(missing_ok=True)
+                    link.symlink_to(path.resolve())
+    return folder
 
 
 def encoder_file(published: Path | None, work: Path) -> str | None:

@@ -11,7 +11,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 
-from benchmarks.boost.parts import Part
+from benchmarks.boost.parts import ARCHITECTURES, Part, Recipe
 from benchmarks.boost.stored import Clips, Scores, score
 from vmatte_pl.data.datamodule import MattingData
 from vmatte_pl.data.dataset import WholeClips
@@ -20,18 +20,9 @@ from vmatte_pl.models import MattingNetwork
 from vmatte_pl.runs import read_checkpoint
 from vmatte_pl.tasks import BuE, BwA, Pretrain, fit_stages
 from vmatte_pl.tasks.base import MattingTask
-from vmatte_pl.tasks.staged import Stage
 
-ARCHITECTURES = ("Unet", "FPN", "Linknet", "PAN", "MAnet", "DeepLabV3")
-MEMBERS = ARCHITECTURES[:3]
 SEEDS = (0, 1, 2)
-STEPS, HEAD_STEPS, CHECKS = 500, 150, 5
-
-ORIGINS = {  # of the real people: which clips of the training split come from where
-    "dancer": [f"{i:04}" for i in range(8)],
-    "chairman": ["0008"],
-    "GRID": ["0009", "0010", "0011"],
-}
+HEAD_STEPS, CHECKS = 160, 4
 
 
 @dataclass(frozen=True)
@@ -45,14 +36,15 @@ class Row:
 
 def frozen(part: Part, _: int) -> dict[str, Any]:
     """Score the base as it is."""
-    scores = score(_Known(), part.tests)
-    return _row(scores._replace(milliseconds=part.tests.milliseconds), 0, 0.0)
+    scores = score(Known(), part.tests)
+    return _row("frozen base", scores._replace(milliseconds=part.tests.milliseconds), 0, 0.0)
 
 
-class _Known(MattingNetwork):
+class Known(MattingNetwork):
     """The base, whose alphas are known."""
 
     def stages(self, frames: torch.Tensor, state: Any = None, known: torch.Tensor | None = None) -> Any:
+        """Return what is known."""
         return [known], state
 
 
@@ -60,47 +52,58 @@ def single(architecture: str) -> Callable[[Part, int], dict[str, Any]]:
     """Return what trains one adapter."""
 
     def run(part: Part, seed: int) -> dict[str, Any]:
-        task = BwA(part.base, [part.adapters(architecture, seed)], **part.common())
-        seconds = fit(task, part, _checkpoint(part, architecture, seed), STEPS, seed)
-        return _row(score(task.network, part.tests), _size(task.trained), seconds)
+        recipe = part.recipes[architecture]
+        task = BwA(part.base, [recipe.adapter(seed)], **recipe.task())
+        seconds = fit(task, part, recipe, _checkpoint(part, architecture, seed), seed)
+        label = f"BwA, 1 stage: {architecture}" if architecture == part.stages[0] else f"adapter {architecture}"
+        return _row(label, score(task.network, part.tests), _size(task.trained), seconds)
 
     return run
 
 
 def second_stage(part: Part, seed: int) -> dict[str, Any]:
-    """Train another adapter on the first one."""
-    adapters = [part.adapters("Unet", seed), part.adapters("Unet", seed + 100)]
-    task = BwA(part.base, adapters, keep_stages=True, **part.common())
-    task.adopt(read_checkpoint(_checkpoint(part, "Unet", seed)))
-    task.begin(Stage([0, 1]))
-    seconds = fit(task, part, _checkpoint(part, "second", seed), STEPS, seed)
-    return _row(score(task.network, part.tests), _size(task.trained), seconds)
+    """Train another adapter on the network that the first one has boosted."""
+    first, second = (part.recipes[architecture] for architecture in part.stages)
+    below = BwA(part.base, [first.adapter(seed)])
+    below.adopt(read_checkpoint(_checkpoint(part, part.stages[0], seed)))
+    above = part.raised(below.network, f"second-{seed}")
+    task = BwA(above.base, [second.adapter(seed + 100)], **second.task())
+    seconds = fit(task, above, second, above.folder / "second.ckpt", seed)
+    scores = score(task.network, above.tests)
+    both = scores.milliseconds + part.done[f"{part.stages[0]}/{seed}"]["milliseconds"]
+    label = f"BwA, 2 stages: {', '.join(part.stages)}"
+    return _row(label, scores._replace(milliseconds=both), _size(task.trained), seconds)
 
 
 def ensemble(part: Part, seed: int) -> dict[str, Any]:
     """Train a head on members that were trained one by one."""
-    adapters = [part.adapters(architecture, seed) for architecture in MEMBERS]
-    checkpoints = [str(_checkpoint(part, architecture, seed)) for architecture in MEMBERS]
+    recipes = [part.recipes[architecture] for architecture in part.members]
+    checkpoints = [str(_checkpoint(part, architecture, seed)) for architecture in part.members]
+    recipe = replace(part.recipes["Unet"], steps=HEAD_STEPS, batch_size=3)  # all frames of a window go through it
     torch.manual_seed(seed)
-    task = BuE(part.base, adapters, checkpoints=checkpoints, keep_stages=True, **part.common())
-    seconds = fit(task, part, _checkpoint(part, "head", seed), HEAD_STEPS, seed)
+    adapters = [recipe.adapter(seed) for recipe in recipes]
+    task = BuE(part.base, adapters, checkpoints=checkpoints, keep_stages=True, **recipe.task())
+    seconds = fit(task, part, recipe, _checkpoint(part, "head", seed), seed)
     mean = score(task.network, part.tests, stage=-2)
-    return {**_row(score(task.network, part.tests), _size(task.trained), seconds), "mean": mean.all}
+    label = f"BuE: a head on {', '.join(part.members)}, trained by themselves"
+    return {**_row(label, score(task.network, part.tests), _size(task.trained), seconds), "mean": mean.all}
 
 
 def finetuned(part: Part, seed: int) -> dict[str, Any]:
     """Train the base itself for as long as an adapter was."""
     network = deepcopy(part.base).requires_grad_(True)  # adapters have frozen it
     task = Pretrain(network, optimizer=lambda parameters: torch.optim.AdamW(parameters, lr=5e-4, weight_decay=1e-2))
-    path = _checkpoint(part, "fine-tuned", seed)
-    pace = (fit(task, part, path, 4 * CHECKS, seed) - fit(task, part, path, CHECKS, seed)) / (3 * CHECKS)
+    path, recipe = _checkpoint(part, "fine-tuned", seed), replace(part.recipes["Unet"], crop=None)
+    few, some = (replace(recipe, steps=steps) for steps in (CHECKS, 4 * CHECKS))
+    pace = (fit(task, part, some, path, seed) - fit(task, part, few, path, seed)) / (3 * CHECKS)
     network.load_state_dict(part.base.state_dict())
-    seconds = fit(task, part, path, int(part.spent[f"Unet/{seed}"] / pace), seed)
+    recipe = replace(recipe, steps=int(part.done[f"{part.stages[0]}/{seed}"]["seconds"] / pace))
+    seconds = fit(task, part, recipe, path, seed)
     task.load_state_dict(read_checkpoint(path)["state_dict"])
-    return _row(score(network, part.tests), _size(network), seconds)
+    return _row("base, trained on for as long", score(network, part.tests), _size(network), seconds)
 
 
-def fit(task: MattingTask, part: Part, path: Path, steps: int, seed: int) -> float:
+def fit(task: MattingTask, part: Part, recipe: Recipe, path: Path, seed: int) -> float:
     """Train what is to be trained, keep the best weights at ``path``, and return the processor seconds it took."""
     path.unlink(missing_ok=True)
     trainer = pl.Trainer(
@@ -113,7 +116,7 @@ def fit(task: MattingTask, part: Part, path: Path, steps: int, seed: int) -> flo
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
     )
-    data = part.data(steps // CHECKS, seed)
+    data = part.data(recipe, recipe.steps // CHECKS, seed)
     pl.seed_everything(seed, verbose=False)
     before = time.process_time()
     fit_stages(trainer, task, datamodule=data)
@@ -128,8 +131,9 @@ def _size(module: torch.nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def _row(scores: Scores, parameters: int, seconds: float) -> dict[str, Any]:
+def _row(label: str, scores: Scores, parameters: int, seconds: float) -> dict[str, Any]:
     return {
+        "label": label,
         "all": scores.all,
         "clips": scores.clips,
         "parameters": parameters,
@@ -142,12 +146,19 @@ def left_out(origin: str) -> Callable[[Part, int], dict[str, Any]]:
     """Return what trains an adapter without one origin's footage, and tests it on that."""
 
     def run(part: Part, seed: int) -> dict[str, Any]:
-        rest = replace(part, without=ORIGINS[origin])
-        task = BwA(part.base, [rest.adapters("Unet", seed)], **part.common())
-        seconds = fit(task, rest, _checkpoint(part, f"without-{origin}", seed), STEPS, seed)
-        clips = Clips(part.folder / f"{origin}.pt", _whole(part.train, ORIGINS[origin]), part.base)
-        before = score(_Known(), clips)
-        return {**_row(score(task.network, clips), _size(task.trained), seconds), "base": before._asdict()}
+        names, first = part.origins[origin], part.stages[0]
+        rest, recipe = replace(part, without=[*part.without, *names]), part.recipes[first]
+        task = BwA(part.base, [recipe.adapter(seed)], **recipe.task())
+        if set(names) <= set(part.without):  # the row of the first stage has not seen it either
+            task.adopt(read_checkpoint(_checkpoint(part, first, seed)))
+            seconds = part.done[f"{first}/{seed}"]["seconds"]
+        else:
+            seconds = fit(task, rest, recipe, _checkpoint(part, f"without-{origin}", seed), seed)
+        path = part.folder / f"{origin}.pt"
+        clips = Clips(path, _whole(part.train, names), part.base) if names else part.valid
+        before = score(Known(), clips)
+        scores = score(task.network, clips)
+        return {**_row(f"without {origin}", scores, _size(task.trained), seconds), "base": before._asdict()}
 
     return run
 
@@ -162,20 +173,12 @@ def _whole(data: MattingData, names: list[str]) -> WholeClips:
 
 def rows(part: Part) -> list[Row]:
     """List the lines of a part's table, those first that others build on."""
-    adapters = [Row(name, seed, single(name)) for seed in SEEDS for name in MEMBERS]
-    others = [Row(name, 0, single(name)) for name in ARCHITECTURES if name not in MEMBERS]
-    stages = [Row("second stage", seed, second_stage) for seed in SEEDS]
+    members = [Row(name, seed, single(name)) for seed in SEEDS for name in part.members]
     ensembles = [Row("BuE", seed, ensemble) for seed in SEEDS]
-    harm = (
-        [Row(f"without {origin}", 0, left_out(origin)) for origin in ORIGINS] if part.name.startswith("people") else []
-    )
+    seeded = sorted([*members, *ensembles], key=lambda row: row.seed)
+    others = [Row(name, 0, single(name)) for name in ARCHITECTURES if name not in part.members]
+    harm = [Row(f"without {origin}", 0, left_out(origin)) for origin in part.origins]
     tuned = [Row("fine-tuned", 0, finetuned)] if _size(part.base) else []  # a file of another framework has no weights
-    first = [row for row in (*adapters, *ensembles, *stages) if row.seed == 0]
-    return [
-        Row("base", 0, frozen),
-        *first,
-        *harm,
-        *tuned,
-        *[row for row in (*adapters, *ensembles, *stages) if row.seed],
-        *others,
-    ]
+    first = [row for row in seeded if row.seed == 0]
+    later = [row for row in seeded if row.seed]
+    return [Row("base", 0, frozen), *first, Row("second stage", 0, second_stage), *harm, *tuned, *later, *others]

@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,17 +11,19 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, RandomSampler
+from torch.utils.data import DataLoader, Dataset, WeightedRandomSampler
 from tqdm import tqdm
 
 from vmatte_pl.data.datamodule import MattingData
 from vmatte_pl.data.dataset import WholeClips, to_clip_batch
+from vmatte_pl.data.light import Light, relight
 from vmatte_pl.files import atomic
 from vmatte_pl.metrics import matting_metrics
 from vmatte_pl.models import MattingNetwork
 from vmatte_pl.types import ClipBatch
 
 LEAD = 2  # frames that a backbone which remembers sees of a window before those that are kept
+LIGHT = 1.5  # strength of the changes of light in training
 
 
 class Windows(Dataset[dict[str, Any]]):
@@ -29,11 +32,18 @@ class Windows(Dataset[dict[str, Any]]):
     Args:
         folder: Where ``make_windows`` put them.
         without: Clips whose windows are left out.
+        frames: How many of a window's frames are taken, its last ones; None takes all.
+        seed: Decides which are mirrored, and in what light each is seen, whenever it is drawn; the base's alpha stays
+            that of the light it was composed in. None leaves windows as they are.
     """
 
-    def __init__(self, folder: Path, without: Sequence[str] = ()) -> None:
+    def __init__(
+        self, folder: Path, without: Sequence[str] = (), frames: int | None = None, seed: int | None = None
+    ) -> None:
         self.arrays = {key: np.load(folder / f"{key}.npy", mmap_mode="r") for key in ("com", "pha", "base")}
         self.clips = json.loads((folder / "clips.json").read_text())
+        self.kept = slice(-frames if frames else None, None)
+        self.rng = None if seed is None else np.random.default_rng(seed)
         self.chosen = [i for i, clip in enumerate(self.clips) if clip not in without]
 
     def __len__(self) -> int:
@@ -41,8 +51,13 @@ class Windows(Dataset[dict[str, Any]]):
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         place = self.chosen[index]
-        com, pha, base = (torch.from_numpy(np.array(self.arrays[key][place])) for key in ("com", "pha", "base"))
-        return {"com": com, "pha": pha, "base": base.float(), "clip": self.clips[place], "start": 0}
+        window = {key: np.array(array[place, self.kept]) for key, array in self.arrays.items()}
+        if self.rng is not None:
+            window["com"] = relight(window["com"], [Light.draw(len(window["com"]), LIGHT, self.rng)])
+            if self.rng.random() < 0.5:
+                window = {key: np.flip(frames, axis=2).copy() for key, frames in window.items()}
+        tensors = {key: torch.from_numpy(frames) for key, frames in window.items()}
+        return {**tensors, "base": tensors["base"].float(), "clip": self.clips[place], "start": 0}
 
 
 def make_windows(folder: Path, data: MattingData, base: MattingNetwork, count: int) -> Path:
@@ -94,6 +109,31 @@ class Clips(Dataset[dict[str, Any]]):
         return self.chunks[index]
 
 
+def raise_windows(source: Path, folder: Path, network: MattingNetwork) -> None:
+    """Write windows anew, with the alphas that a boosted network makes of their base's, unless they are there."""
+    if (folder / "clips.json").is_file():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    windows = Windows(source)
+    raised = np.lib.format.open_memmap(folder / "base.npy", "w+", np.float16, windows.arrays["base"].shape)
+    for i, batch in enumerate(tqdm(batches(windows), "windows", len(windows))):
+        raised[i] = run(network, batch["com"], known=batch["base"])[0][0].movedim(1, -1).numpy().round(5)
+    for name in ("com.npy", "pha.npy", "clips.json"):
+        (folder / name).unlink(missing_ok=True)
+        (folder / name).symlink_to((source / name).resolve())
+
+
+def raise_clips(source: Clips, path: Path, network: MattingNetwork) -> None:
+    """Write clips anew, with the alphas that a boosted network makes of their base's."""
+    chunks, state = [], None
+    for chunk, batch in zip(source.chunks, batches(source), strict=True):
+        alpha, state = run(network, batch["com"], None if chunk["start"] == 0 else state, batch["base"])
+        chunks.append({**chunk, "base": alpha[0].movedim(1, -1)})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic(path) as part:
+        torch.save({"chunks": chunks, "milliseconds": source.milliseconds}, part)
+
+
 def _with_alphas(footage: WholeClips, base: MattingNetwork) -> dict[str, Any]:
     chunks, state, seconds = [], None, []
     for i in tqdm(range(len(footage)), "clips"):
@@ -111,9 +151,10 @@ def _with_alphas(footage: WholeClips, base: MattingNetwork) -> dict[str, Any]:
 
 
 @torch.inference_mode()
-def run(network: MattingNetwork, frames: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-    """Return a network's alpha, and its state."""
-    return network.eval()(frames, state)
+def run(network: MattingNetwork, frames: Tensor, state: Any = None, known: Tensor | None = None) -> tuple[Tensor, Any]:
+    """Return a network's alpha, and its state; ``known`` is its backbone's alpha."""
+    alphas, state = network.eval().stages(frames, state, known)
+    return alphas[-1], state
 
 
 def alpha_of(network: MattingNetwork, frames: Tensor) -> Tensor:
@@ -122,25 +163,38 @@ def alpha_of(network: MattingNetwork, frames: Tensor) -> Tensor:
 
 
 class Stored(pl.LightningDataModule):
-    """Train on stored windows, validate on stored clips.
+    """Train on stored windows, each origin's as often as any other's, and validate on stored clips.
 
     Args:
         windows: What to train on.
         valid: What to validate on.
         batch_size: Windows in a step.
         steps: Steps in an epoch.
-        seed: Decides their order.
+        seed: Decides what is drawn.
+        origins: Which clips come from where; those that none of them has are of one more.
     """
 
-    def __init__(self, windows: Windows, valid: Clips, batch_size: int, steps: int, seed: int) -> None:
+    def __init__(
+        self,
+        windows: Windows,
+        valid: Clips,
+        batch_size: int,
+        steps: int,
+        seed: int,
+        origins: Mapping[str, Sequence[str]],
+    ) -> None:
         super().__init__()
         self.windows, self.valid = windows, valid
-        self.batch_size, self.steps, self.seed = batch_size, steps, seed
+        self.batch_size, self.steps = batch_size, steps
+        self.generator = torch.Generator().manual_seed(seed)
+        origin_of = {clip: origin for origin, clips in origins.items() for clip in clips}
+        drawn_from = [origin_of.get(windows.clips[place]) for place in windows.chosen]
+        sizes = Counter(drawn_from)
+        self.shares = [1 / sizes[origin] for origin in drawn_from]
 
     def train_dataloader(self) -> DataLoader[Any]:
-        """Load windows in a random order, each as often as any other."""
-        generator = torch.Generator().manual_seed(self.seed)
-        sampler = RandomSampler(self.windows, num_samples=self.steps * self.batch_size, generator=generator)
+        """Load windows at random."""
+        sampler = WeightedRandomSampler(self.shares, self.steps * self.batch_size, generator=self.generator)
         return DataLoader(self.windows, self.batch_size, sampler=sampler)
 
     def val_dataloader(self) -> DataLoader[Any]:
@@ -175,6 +229,6 @@ def score(network: MattingNetwork, clips: Clips, stage: int = -1) -> Scores:
     return Scores({k: v.item() for k, v in metrics.compute().items()}, per_clip, float(np.median(seconds)) * 1e3)
 
 
-def batches(clips: Clips) -> Iterator[ClipBatch]:
-    """Yield the clips' chunks in order."""
-    return map(to_clip_batch, DataLoader(clips))
+def batches(stored: Windows | Clips) -> Iterator[ClipBatch]:
+    """Yield windows, or the chunks of clips, one by one in order."""
+    return map(to_clip_batch, DataLoader(stored))

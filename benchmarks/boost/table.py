@@ -12,18 +12,7 @@ PARTS = {
     "people-rvm": "RobustVideoMatting with its published weights, on RealClips",
 }
 
-LINES = {
-    "base": "frozen base",
-    "fine-tuned": "base, trained on for as long",
-    "Unet": "BwA, 1 stage: Unet",
-    "second stage": "BwA, 2 stages: Unet, Unet",
-    "FPN": "adapter FPN",
-    "Linknet": "adapter Linknet",
-    "PAN": "adapter PAN",
-    "MAnet": "adapter MAnet",
-    "DeepLabV3": "adapter DeepLabV3",
-    "BuE": "BuE: a head on Unet, FPN, Linknet, trained by themselves",
-}
+ORDER = ("base", "fine-tuned", "FineUnet", "Unet", "FPN", "Linknet", "PAN", "MAnet", "DeepLabV3", "second stage", "BuE")
 
 
 def write_table(done: dict[str, Any], path: Path) -> None:
@@ -39,7 +28,7 @@ def _part(name: str, title: str, done: dict[str, Any]) -> str:
     head = ["", *[m.upper() if m != "dtssd" else "dtSSD" for m in MEASURES], "gain in MAD", "seeds", "parameters"]
     head += ["CPU seconds to train", "ms a frame"]
     lines = [_line(head), _line(["---"] + ["---:"] * (len(head) - 1))]
-    for row, label in LINES.items():
+    for row in ORDER:
         runs = [run for key, run in done.items() if key.startswith(f"{name}/{row}/")]
         if runs:
             scores = [_spread([run["all"][measure] for run in runs]) for measure in MEASURES]
@@ -48,7 +37,7 @@ def _part(name: str, title: str, done: dict[str, Any]) -> str:
                 if row == "base"
                 else _spread([100 * (1 - run["all"]["mad"] / base["mad"]) for run in runs], 1) + " %"
             )
-            cells = [label, *scores, gain, str(len(runs)), f"{runs[0]['parameters']:,}"]
+            cells = [runs[0]["label"], *scores, gain, str(len(runs)), f"{runs[0]['parameters']:,}"]
             lines.append(
                 _line([*cells, _spread([r["seconds"] for r in runs], 0), _spread([r["milliseconds"] for r in runs], 0)])
             )

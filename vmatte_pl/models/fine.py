@@ -19,7 +19,7 @@ class FineUnet(nn.Module):
         - output: (N, 1, H, W), logits.
     """
 
-    def __init__(self, channels: int, width: int = 24) -> None:
+    def __init__(self, channels: int, width: int = 16) -> None:
         super().__init__()
         full, half, quarter = width, 2 * width, 2 * width
         self.encoder = nn.ModuleList(
