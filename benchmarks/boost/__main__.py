@@ -5,7 +5,8 @@
 ``realdata`` is a folder with VideoMatteReal, Backgrounds and RealClips; without it, and without a file that a part
 needs, that part is left out. A row that is done is kept in boost.json with its scores and never run again: stop it at
 any moment, run it again, and it goes on. Windows, base alphas and checkpoints are in --work. ``--only NAME`` runs one
-part, ``--rows`` some rows of it, ``--table`` only writes boost.md anew.
+part, ``--rows`` some rows of it, ``--seeds`` with some seeds; processes
+side by side do not disturb each other. ``--table`` only writes boost.md anew.
 """
 
 import argparse
@@ -32,6 +33,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("runs/boost"))
     parser.add_argument("--only", help="the part to run")
     parser.add_argument("--rows", nargs="*", help="the rows to run")
+    parser.add_argument("--seeds", nargs="*", type=int, help="the seeds to run them with")
     parser.add_argument("--table", action="store_true")
     arguments = parser.parse_args()
     if not arguments.table:
@@ -39,7 +41,7 @@ def main() -> None:
         warnings.filterwarnings("ignore", module="pytorch_lightning")
         for part in parts(arguments):
             if arguments.only in (None, part.name):
-                run_part(part, arguments.rows)
+                run_part(part, arguments.rows, arguments.seeds)
     write_table(finished(), RESULTS.with_suffix(".md"))
 
 
@@ -48,11 +50,11 @@ def finished() -> dict[str, Any]:
     return json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
 
 
-def run_part(part: Part, wanted: list[str] | None) -> None:
+def run_part(part: Part, wanted: list[str] | None, seeds: list[int] | None) -> None:
     """Run the rows of a part that are not done, and keep each when it is."""
     for row in rows(part):
         key, done = f"{part.name}/{row.name}/{row.seed}", finished()
-        if key in done or (wanted and row.name not in wanted):
+        if key in done or (wanted and row.name not in wanted) or (seeds and row.seed not in seeds):
             continue
         part.done = {k.removeprefix(f"{part.name}/"): v for k, v in done.items() if k.startswith(f"{part.name}/")}
         result = row.run(part, row.seed)

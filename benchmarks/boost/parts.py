@@ -37,6 +37,7 @@ class Recipe:
         loss: Weights of ``MattingLoss``.
         rate: The peak of the learning rate.
         steps: How many it trains for.
+        checks: How often it is validated meanwhile, of which the best weights are kept.
         batch_size: Windows in a step.
         crop: The piece of each window that it trains on; None is all of it.
     """
@@ -45,6 +46,7 @@ class Recipe:
     loss: dict[str, float]
     rate: float
     steps: int
+    checks: int
     batch_size: int
     crop: tuple[int, int] | None
 
@@ -152,7 +154,9 @@ def parts(arguments: argparse.Namespace) -> Iterator[Part]:
 def coarse_recipes(encoder: str | None) -> dict[str, Recipe]:
     """Return those for a base that misses whole arms: whole frames at half their size, then the edges."""
     loss = {"temporal": 0.0, "harm": 1.0}
-    coarse = {name: Recipe(_segmentation(name, encoder, scale=0.5), loss, 1e-3, 320, 6, None) for name in ARCHITECTURES}
+    coarse = {
+        name: Recipe(_segmentation(name, encoder, scale=0.5), loss, 1e-3, 320, 4, 6, None) for name in ARCHITECTURES
+    }
     return {**coarse, FINE: fine_recipe()}
 
 
@@ -160,7 +164,7 @@ def fine_recipes(encoder: str | None) -> dict[str, Recipe]:
     """Return those for a base that misses hair and rims: edges alone, in pieces of the frames."""
     loss = fine_recipe().loss
     near = {
-        name: Recipe(_segmentation(name, encoder, band=10), loss, 1e-3, 300, 6, (128, 192)) for name in ARCHITECTURES
+        name: Recipe(_segmentation(name, encoder, band=10), loss, 1e-3, 300, 1, 6, (128, 192)) for name in ARCHITECTURES
     }
     return {**near, FINE: fine_recipe()}
 
@@ -168,7 +172,9 @@ def fine_recipes(encoder: str | None) -> dict[str, Recipe]:
 def fine_recipe() -> Recipe:
     """Return that of configs/refine.yaml."""
     settings = {"architecture": FINE, "encoder": None, "window": 2, "band": 10, "colours": True}
-    return Recipe(settings, {"temporal": 0.0, "cross_entropy": 0.0, "harm": 1.0}, 3e-3, 2000, 12, (96, 96))
+    loss = {"temporal": 0.0, "cross_entropy": 0.0, "harm": 1.0}
+    # Before the learning rate has come down, weights swing by more than what validation could tell apart: no choice.
+    return Recipe(settings, loss, 3e-3, 1500, 1, 12, (96, 96))
 
 
 def _segmentation(architecture: str, encoder: str | None, **settings: Any) -> dict[str, Any]:

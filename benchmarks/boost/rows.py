@@ -22,7 +22,7 @@ from vmatte_pl.tasks import BuE, BwA, Pretrain, fit_stages
 from vmatte_pl.tasks.base import MattingTask
 
 SEEDS = (0, 1, 2)
-HEAD_STEPS, CHECKS = 160, 4
+HEAD_STEPS, PACE_STEPS = 160, 5
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,8 @@ def finetuned(part: Part, seed: int) -> dict[str, Any]:
     network = deepcopy(part.base).requires_grad_(True)  # adapters have frozen it
     task = Pretrain(network, optimizer=lambda parameters: torch.optim.AdamW(parameters, lr=5e-4, weight_decay=1e-2))
     path, recipe = _checkpoint(part, "fine-tuned", seed), replace(part.recipes["Unet"], crop=None)
-    few, some = (replace(recipe, steps=steps) for steps in (CHECKS, 4 * CHECKS))
-    pace = (fit(task, part, some, path, seed) - fit(task, part, few, path, seed)) / (3 * CHECKS)
+    few, some = (replace(recipe, steps=steps, checks=1) for steps in (PACE_STEPS, 4 * PACE_STEPS))
+    pace = (fit(task, part, some, path, seed) - fit(task, part, few, path, seed)) / (3 * PACE_STEPS)
     network.load_state_dict(part.base.state_dict())
     recipe = replace(recipe, steps=int(part.done[f"{part.stages[0]}/{seed}"]["seconds"] / pace))
     seconds = fit(task, part, recipe, path, seed)
@@ -109,14 +109,14 @@ def fit(task: MattingTask, part: Part, recipe: Recipe, path: Path, seed: int) ->
     trainer = pl.Trainer(
         accelerator="cpu",
         precision=fastest_precision("cpu"),
-        max_epochs=CHECKS,
+        max_epochs=recipe.checks,
         callbacks=[ModelCheckpoint(path.parent, path.stem, monitor="val/mad", enable_version_counter=False)],
         logger=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
     )
-    data = part.data(recipe, recipe.steps // CHECKS, seed)
+    data = part.data(recipe, recipe.steps // recipe.checks, seed)
     pl.seed_everything(seed, verbose=False)
     before = time.process_time()
     fit_stages(trainer, task, datamodule=data)

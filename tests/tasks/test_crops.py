@@ -41,6 +41,19 @@ def test_a_piece_shows_an_edge_and_is_the_same_of_all_pictures(corner: tuple[int
     assert len(places) > 10 or corner != (40, 70)  # at the frame's corners there is only one
 
 
+def test_wide_hair_is_seen_more_often_than_a_sharp_edge_and_noise_hardly_ever() -> None:
+    torch.manual_seed(0)
+    alpha = torch.full((64, 1, 1, 64, 512), 0.02)  # as far from 0 as compression may leave it
+    alpha[..., 0:2] = 0.5
+    alpha[..., 500:508] = 0.5
+    com = torch.arange(512.0).expand(64, 1, 3, 64, 512)
+    batch = ClipBatch(com=com, pha=alpha, fgr=com, clip=["a"] * 64, start=torch.zeros(64))
+    left = crop_to_edges(com, alpha, batch, (8, 8))[0][:, 0, 0, 0, 0]
+    sharp, wide = (left < 8).sum(), (left > 490).sum()
+    assert sharp + wide == 64
+    assert wide > 2 * sharp > 0
+
+
 def test_a_flat_window_is_cut_anywhere_and_a_small_one_not_at_all() -> None:
     frames, alpha, batch = with_a_square(0, 0)
     flat = ClipBatch(**{**batch, "pha": torch.zeros_like(batch["pha"])})

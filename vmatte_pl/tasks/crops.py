@@ -10,14 +10,14 @@ from vmatte_pl.data.views import Size
 from vmatte_pl.types import ClipBatch
 
 _GRID = 8  # pixels: how finely edges are looked for
-_UNSURE = 0.05
+_NOISE = 0.05  # what compressed mattes are unsure of all over
 
 
 def crop_to_edges(frames: Tensor, alpha: Tensor, batch: ClipBatch, size: Size) -> tuple[Tensor, Tensor, ClipBatch]:
-    """Cut the same piece from all pictures of each window, at random, but where an alpha is not flat.
+    """Cut the same piece from all pictures of each window, at random, but where alphas are soft or differ.
 
-    Most of a frame is certain, and says nothing to what corrects an alpha. A window that is flat all over is cut
-    anywhere; frames that are smaller than a piece keep their size.
+    Most of a frame is certain, and says nothing to what corrects an alpha; wide hair says more than a sharp shoulder.
+    A window that is flat all over is cut anywhere; frames that are smaller than a piece keep their size.
 
     Args:
         frames: The windows, with the frames before them that are only looked at.
@@ -46,9 +46,10 @@ def crop_to_edges(frames: Tensor, alpha: Tensor, batch: ClipBatch, size: Size) -
 
 
 def _edge_pixels(alpha: Tensor, true: Tensor) -> Tensor:
-    """Draw a cell of each window, its first pixel as (B, 2), of those in which an alpha is soft, or the two differ."""
+    """Draw a cell of each window, its first pixel as (B, 2), the more often the softer its alphas or the less alike."""
     unsure = alpha * (1 - alpha) + true * (1 - true) + (alpha - true).abs()
-    near = F.max_pool2d(unsure, _GRID, ceil_mode=True).flatten(1).cpu() > _UNSURE
-    drawn = torch.multinomial(near + 1e-6, 1)  # the little more lets windows be drawn from that are flat all over
+    unsure = (unsure - _NOISE).clamp(min=0)
+    share = F.avg_pool2d(unsure, _GRID, ceil_mode=True).flatten(1).float().cpu()
+    drawn = torch.multinomial(share + 1e-6, 1)  # the little more lets windows be drawn from that are flat all over
     columns = -(-alpha.shape[-1] // _GRID)
     return torch.cat([drawn // columns, drawn % columns], dim=1) * _GRID
