@@ -5,8 +5,8 @@
 ``realdata`` is a folder with VideoMatteReal, Backgrounds and RealClips; without it, and without a file that a part
 needs, that part is left out. A row that is done is kept in boost.json with its scores and never run again: stop it at
 any moment, run it again, and it goes on. Windows, base alphas and checkpoints are in --work. ``--only NAME`` runs one
-part, ``--rows`` some rows of it, ``--seeds`` with some seeds; processes
-side by side do not disturb each other. ``--table`` only writes boost.md anew.
+part, ``--rows`` some rows of it, ``--seeds`` those of some seeds; processes side by side keep each other's rows.
+``--table`` only writes boost.md anew.
 """
 
 import argparse

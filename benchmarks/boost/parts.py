@@ -167,11 +167,12 @@ def coarse_recipes(encoder: str | None) -> dict[str, Recipe]:
 
 def fine_recipes(encoder: str | None) -> dict[str, Recipe]:
     """Return those for a base that misses hair and rims: edges alone, in pieces of the frames."""
-    loss = fine_recipe().loss
+    fine = fine_recipe()
     near = {
-        name: Recipe(_segmentation(name, encoder, band=10), loss, 1e-3, 300, 1, 6, (128, 192)) for name in ARCHITECTURES
+        name: Recipe(_segmentation(name, encoder, band=10), fine.loss, 1e-3, 300, 1, 6, (128, 192))
+        for name in ARCHITECTURES
     }
-    return {**near, FINE: fine_recipe()}
+    return {**near, FINE: fine}
 
 
 def fine_recipe() -> Recipe:

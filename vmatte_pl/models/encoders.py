@@ -61,17 +61,14 @@ def segmentation_network(
 
 
 def _fine_unet(encoder: str | None, weights: str | None, channels: int, options: dict[str, Any]) -> Any:
-    try:
-        if encoder is None and weights is None:
-            return FineUnet(channels, **options).to(memory_format=torch.channels_last)
-    except TypeError:
-        pass  # an option that it does not have
-    raise ConfigError(
-        expected="FineUnet without encoder and weights, and no option but width",
-        found=f"{encoder}, {weights}, {options}",
-        where="adapter",
-        remedy="set encoder and encoder_weights to null",
-    )
+    if encoder is not None or weights is not None or options.keys() - {"width"}:
+        raise ConfigError(
+            expected="FineUnet without encoder and weights, and no option but width",
+            found=f"{encoder}, {weights}, {options}",
+            where="adapter",
+            remedy="set encoder and encoder_weights to null",
+        )
+    return FineUnet(channels, **options).to(memory_format=torch.channels_last)
 
 
 def start_from_the_current_frame(network: nn.Module, channels: int) -> None:

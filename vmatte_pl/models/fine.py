@@ -8,7 +8,7 @@ from torch import Tensor, nn
 class FineUnet(nn.Module):
     """A Unet of three levels whose first one has the picture's own size, where those of smp begin at half of it.
 
-    It sees about 50 pixels around each and starts from scratch: a tenth of the weights of a small pre-trained encoder.
+    Each pixel's logit comes from a square of about 50 pixels around it. It starts from scratch.
 
     Args:
         channels: Of its input.
