@@ -58,17 +58,23 @@ def test_training_sees_windows_mirrored_and_in_other_light_but_the_same_truth(
 ) -> None:
     root, backgrounds = map(str, footage)
     data = MattingData(root, backgrounds, size=(32, 48), window=3 + LEAD, chunk=3, workers=0)
-    folder = make_windows(tmp_path, data, TinyMatte(), 2)
-    plain, last = Windows(folder)[1], Windows(folder, frames=1, seed=0)
-    seen = [last[1] for _ in range(8)]
-    for key in ("pha", "base"):
-        mirrored = [not torch.equal(window[key], plain[key][-1:]) for window in seen]
-        assert any(mirrored)
-        assert not all(mirrored)
-        assert all(
-            torch.equal(window[key].flip(2), plain[key][-1:]) for window, m in zip(seen, mirrored, strict=True) if m
-        )
-    assert len({window["com"].float().mean().item() for window in seen}) == 8
+    windows = Windows(make_windows(tmp_path, data, TinyMatte(), 2))
+    stored = Stored(windows, windows, 1, 1, 0, {})  # type: ignore[arg-type]
+    plain, crop = default_collate([windows[1]]), (16, 24)
+    truth = to_clip_batch(plain)["pha"]
+    seen = [stored.anew(plain) for _ in range(8)]
+    mirrored = [not torch.equal(window["pha"], truth) for window in seen]
+    assert any(mirrored)
+    assert not all(mirrored)
+    for window, m in zip(seen, mirrored, strict=True):
+        torch.testing.assert_close(window["pha"], truth.flip(-1) if m else truth)
+        base = plain["base"].movedim(-1, 2)
+        torch.testing.assert_close(window["base"], base.flip(-1) if m else base)
+    assert len({window["com"].mean().item() for window in seen}) == 8
+    assert all(0 <= window["com"].min() < window["com"].max() <= 1 for window in seen)
+    stored.crop = crop
+    pieces = stored.anew(plain)
+    assert {pieces[key].shape[-2:] for key in ("com", "pha", "base")} == {crop}
 
 
 def test_each_origin_is_drawn_as_often_as_any_other(footage: tuple[Path, Path], tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from benchmarks.boost.parts import Part, parts
 from benchmarks.boost.rows import rows
 from benchmarks.boost.table import write_table
 from vmatte_pl.files import atomic
+from vmatte_pl.memory import keep_freed_memory
 
 RESULTS = Path(__file__).parent.with_suffix(".json")
 
@@ -36,6 +37,7 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="*", type=int, help="the seeds to run them with")
     parser.add_argument("--table", action="store_true")
     arguments = parser.parse_args()
+    keep_freed_memory()
     if not arguments.table:
         logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
         warnings.filterwarnings("ignore", module="pytorch_lightning")

@@ -65,7 +65,6 @@ class Recipe:
         return {
             "loss": MattingLoss(**self.loss),
             "optimizer": lambda parameters: torch.optim.AdamW(parameters, lr=self.rate, weight_decay=1e-2),
-            "crop": self.crop,
         }
 
 
@@ -121,8 +120,8 @@ class Part:
     def data(self, recipe: Recipe, steps: int, seed: int) -> Stored:
         """Return what trains for some steps an epoch."""
         folder = make_windows(self.folder / "windows", self.train, self.base, self.windows)
-        windows = Windows(folder, self.without, recipe.frames, seed)
-        return Stored(windows, self.valid, recipe.batch_size, steps, seed, self.origins)
+        windows = Windows(folder, self.without, recipe.frames)
+        return Stored(windows, self.valid, recipe.batch_size, steps, seed, self.origins, recipe.crop)
 
     def raised(self, network: MattingNetwork, name: str) -> "Part":
         """Return the same footage with a boosted network as the base."""

@@ -147,12 +147,13 @@ def left_out(origin: str) -> Callable[[Part, int], dict[str, Any]]:
 
     def run(part: Part, seed: int) -> dict[str, Any]:
         names, first = part.origins[origin], part.stages[0]
-        rest, recipe = replace(part, without=[*part.without, *names]), part.recipes[first]
+        recipe = part.recipes[first]
         task = BwA(part.base, [recipe.adapter(seed)], **recipe.task())
         if set(names) <= set(part.without):  # the row of the first stage has not seen it either
             task.adopt(read_checkpoint(_checkpoint(part, first, seed)))
             seconds = part.done[f"{first}/{seed}"]["seconds"]
         else:
+            rest = replace(part, without=[*part.without, *names])
             seconds = fit(task, rest, recipe, _checkpoint(part, f"without-{origin}", seed), seed)
         path = part.folder / f"{origin}.pt"
         clips = Clips(path, _whole(part.train, names), part.base) if names else part.valid

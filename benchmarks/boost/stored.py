@@ -3,23 +3,26 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, WeightedRandomSampler
+from torch.utils.data import DataLoader, Dataset, WeightedRandomSampler, default_collate
 from tqdm import tqdm
 
 from vmatte_pl.data.datamodule import MattingData
 from vmatte_pl.data.dataset import WholeClips, to_clip_batch
 from vmatte_pl.data.light import Light, relight
+from vmatte_pl.data.views import Size
 from vmatte_pl.files import atomic
+from vmatte_pl.hardware import fastest_precision
 from vmatte_pl.metrics import matting_metrics
 from vmatte_pl.models import MattingNetwork
+from vmatte_pl.tasks.crops import crop_to_edges
 from vmatte_pl.types import ClipBatch
 
 LEAD = 2  # frames that a backbone which remembers sees of a window before those that are kept
@@ -27,23 +30,18 @@ LIGHT = 1.5  # strength of the changes of light in training
 
 
 class Windows(Dataset[dict[str, Any]]):
-    """Windows of composed frames with true and base alphas, in memory-mapped files.
+    """Windows of composed frames with true and base alphas, in memory.
 
     Args:
         folder: Where ``make_windows`` put them.
         without: Clips whose windows are left out.
         frames: How many of a window's frames are taken, its last ones; None takes all.
-        seed: Decides which are mirrored, and in what light each is seen, whenever it is drawn; the base's alpha stays
-            that of the light it was composed in. None leaves windows as they are.
     """
 
-    def __init__(
-        self, folder: Path, without: Sequence[str] = (), frames: int | None = None, seed: int | None = None
-    ) -> None:
-        self.arrays = {key: np.load(folder / f"{key}.npy", mmap_mode="r") for key in ("com", "pha", "base")}
+    def __init__(self, folder: Path, without: Sequence[str] = (), frames: int | None = None) -> None:
+        self.arrays = {key: np.load(folder / f"{key}.npy") for key in ("com", "pha", "base")}
         self.clips = json.loads((folder / "clips.json").read_text())
         self.kept = slice(-frames if frames else None, None)
-        self.rng = None if seed is None else np.random.default_rng(seed)
         self.chosen = [i for i, clip in enumerate(self.clips) if clip not in without]
 
     def __len__(self) -> int:
@@ -51,13 +49,8 @@ class Windows(Dataset[dict[str, Any]]):
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         place = self.chosen[index]
-        window = {key: np.array(array[place, self.kept]) for key, array in self.arrays.items()}
-        if self.rng is not None:
-            window["com"] = relight(window["com"], [Light.draw(len(window["com"]), LIGHT, self.rng)])
-            if self.rng.random() < 0.5:
-                window = {key: np.flip(frames, axis=2).copy() for key, frames in window.items()}
-        tensors = {key: torch.from_numpy(frames) for key, frames in window.items()}
-        return {**tensors, "base": tensors["base"].float(), "clip": self.clips[place], "start": 0}
+        window = {key: torch.from_numpy(array[place, self.kept]) for key, array in self.arrays.items()}
+        return {**window, "base": window["base"].float(), "clip": self.clips[place], "start": 0}
 
 
 def make_windows(folder: Path, data: MattingData, base: MattingNetwork, count: int) -> Path:
@@ -116,8 +109,8 @@ def raise_windows(source: Path, folder: Path, network: MattingNetwork) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     windows = Windows(source)
     raised = np.lib.format.open_memmap(folder / "base.npy", "w+", np.float16, windows.arrays["base"].shape)
-    for i, batch in enumerate(tqdm(batches(windows), "windows", len(windows))):
-        raised[i] = run(network, batch["com"], known=batch["base"])[0][0].movedim(1, -1).numpy().round(5)
+    for i, seen in enumerate(tqdm(watch(network, batches(windows)), "windows", len(windows))):
+        raised[i] = seen.alphas[-1][0].movedim(1, -1).numpy().round(5)
     for name in ("com.npy", "pha.npy", "clips.json"):
         (folder / name).unlink(missing_ok=True)
         (folder / name).symlink_to((source / name).resolve())
@@ -125,45 +118,59 @@ def raise_windows(source: Path, folder: Path, network: MattingNetwork) -> None:
 
 def raise_clips(source: Clips, path: Path, network: MattingNetwork) -> None:
     """Write clips anew, with the alphas that a boosted network makes of their base's."""
-    chunks, state = [], None
-    for chunk, batch in zip(source.chunks, batches(source), strict=True):
-        alpha, state = run(network, batch["com"], None if chunk["start"] == 0 else state, batch["base"])
-        chunks.append({**chunk, "base": alpha[0].movedim(1, -1)})
+    seen = watch(network, batches(source))
+    chunks = [
+        {**chunk, "base": alphas[-1][0].movedim(1, -1)}
+        for chunk, (_, alphas, _) in zip(source.chunks, seen, strict=True)
+    ]
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic(path) as part:
         torch.save({"chunks": chunks, "milliseconds": source.milliseconds}, part)
 
 
 def _with_alphas(footage: WholeClips, base: MattingNetwork) -> dict[str, Any]:
-    chunks, state, seconds = [], None, []
-    for i in tqdm(range(len(footage)), "clips"):
-        batch = to_clip_batch(footage[i])
-        start = int(batch["start"][0])
-        state = None if start == 0 else state
-        before = time.perf_counter()
-        alpha, state = run(base, batch["com"], state)
-        seconds.append((time.perf_counter() - before) / alpha.shape[1])
+    chunks, seconds = [], []
+    whole = (to_clip_batch(footage[i]) for i in range(len(footage)))
+    for batch, alphas, took in tqdm(watch(base, whole), "clips", len(footage)):
+        seconds.append(took)
         com, pha = ((batch[key][0].movedim(1, -1) * 255).round().byte() for key in ("com", "pha"))
-        chunks.append(
-            {"com": com, "pha": pha, "base": alpha[0].movedim(1, -1), "clip": batch["clip"][0], "start": start}
-        )
+        chunk = {"com": com, "pha": pha, "base": alphas[-1][0].movedim(1, -1)}
+        chunks.append({**chunk, "clip": batch["clip"][0], "start": int(batch["start"][0])})
     return {"chunks": chunks, "milliseconds": float(np.median(seconds)) * 1e3}
 
 
+class Seen(NamedTuple):
+    """A chunk of a clip, the alphas of a network's stages, and the seconds that a frame took."""
+
+    batch: ClipBatch
+    alphas: list[Tensor]
+    seconds: float
+
+
 @torch.inference_mode()
-def run(network: MattingNetwork, frames: Tensor, state: Any = None, known: Tensor | None = None) -> tuple[Tensor, Any]:
-    """Return a network's alpha, and its state; ``known`` is its backbone's alpha."""
-    alphas, state = network.eval().stages(frames, state, known)
-    return alphas[-1], state
+def watch(network: MattingNetwork, chunks: Iterable[ClipBatch], low: bool = False) -> Iterator[Seen]:
+    """Run a network over clips, from chunk to chunk, in low precision or not; known alphas of its base are taken."""
+    network.eval()
+    state = None
+    for batch in chunks:
+        state = None if batch["start"][0] == 0 else state
+        before = time.perf_counter()
+        with torch.autocast("cpu", torch.bfloat16, enabled=low):
+            alphas, state = network.stages(batch["com"], state, batch.get("base"))
+        yield Seen(batch, alphas, (time.perf_counter() - before) / batch["com"].shape[1])
 
 
+@torch.inference_mode()
 def alpha_of(network: MattingNetwork, frames: Tensor) -> Tensor:
     """Return a network's alpha of a whole video."""
-    return run(network, frames)[0]
+    return network.eval()(frames)[0]
 
 
 class Stored(pl.LightningDataModule):
     """Train on stored windows, each origin's as often as any other's, and validate on stored clips.
+
+    A window is mirrored and seen in another light whenever it is drawn; the base's alpha stays that of the light that
+    it was composed in.
 
     Args:
         windows: What to train on.
@@ -172,6 +179,7 @@ class Stored(pl.LightningDataModule):
         steps: Steps in an epoch.
         seed: Decides what is drawn.
         origins: Which clips come from where; those that none of them has are of one more.
+        crop: The pieces that are cut of them, while they are bytes: most of a large window is never looked at.
     """
 
     def __init__(
@@ -182,11 +190,12 @@ class Stored(pl.LightningDataModule):
         steps: int,
         seed: int,
         origins: Mapping[str, Sequence[str]],
+        crop: Size | None = None,
     ) -> None:
         super().__init__()
         self.windows, self.valid = windows, valid
-        self.batch_size, self.steps = batch_size, steps
-        self.generator = torch.Generator().manual_seed(seed)
+        self.batch_size, self.steps, self.crop = batch_size, steps, crop
+        self.generator, self.rng = torch.Generator().manual_seed(seed), np.random.default_rng(seed)
         origin_of = {clip: origin for origin, clips in origins.items() for clip in clips}
         drawn_from = [origin_of.get(windows.clips[place]) for place in windows.chosen]
         sizes = Counter(drawn_from)
@@ -202,8 +211,26 @@ class Stored(pl.LightningDataModule):
         return DataLoader(self.valid)
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> ClipBatch:
-        """Turn bytes into floats."""
-        return to_clip_batch(batch)
+        """Turn bytes into floats, those to train on into what has not been seen yet."""
+        return self.anew(batch) if self.trainer and self.trainer.training else to_clip_batch(batch)
+
+    def anew(self, batch: dict[str, Any]) -> ClipBatch:
+        """Cut, relight and mirror windows."""
+        layers = {key: batch[key].movedim(-1, 2) for key in ("com", "pha", "base")}
+        layers["pha"] = layers["pha"] / 255
+        if self.crop is not None:
+            *_, cut = crop_to_edges(layers["com"], layers["base"], cast(ClipBatch, {**batch, **layers}), self.crop)
+            layers = {key: cut[key] for key in layers}
+        windows = [{key: layer[i] for key, layer in layers.items()} for i in range(len(batch["clip"]))]
+        seen = default_collate([_anew(window, self.rng) for window in windows])
+        return cast(ClipBatch, {**batch, **seen, "com": seen["com"] / 255})
+
+
+def _anew(window: dict[str, Tensor], rng: np.random.Generator) -> dict[str, Tensor]:
+    frames = window["com"].movedim(1, -1).contiguous().numpy()
+    lit = relight(frames, [Light.draw(len(frames), LIGHT, rng)])
+    window = {**window, "com": torch.from_numpy(lit).movedim(-1, 1)}
+    return {key: layer.flip(-1) for key, layer in window.items()} if rng.random() < 0.5 else window
 
 
 class Scores(NamedTuple):
@@ -214,16 +241,11 @@ class Scores(NamedTuple):
     milliseconds: float
 
 
-@torch.inference_mode()
 def score(network: MattingNetwork, clips: Clips, stage: int = -1) -> Scores:
     """Score a network, or one of its stages, on clips whose base alphas are known."""
-    metrics, state, seconds = matting_metrics(), None, []
-    for batch in batches(clips):
-        state = None if batch["start"][0] == 0 else state
-        before = time.perf_counter()
-        with torch.autocast("cpu", torch.bfloat16):
-            alphas, state = network.stages(batch["com"], state, batch["base"])
-        seconds.append((time.perf_counter() - before) / batch["com"].shape[1])
+    metrics, seconds = matting_metrics(), []
+    for batch, alphas, took in watch(network, batches(clips), low=fastest_precision("cpu") != "32-true"):
+        seconds.append(took)
         metrics.update(alphas[stage].float(), batch["pha"], batch["clip"], batch["start"])
     per_clip = {name: dict(scores) for name, scores in metrics.per_clip().items()}
     return Scores({k: v.item() for k, v in metrics.compute().items()}, per_clip, float(np.median(seconds)) * 1e3)

@@ -41,6 +41,19 @@ def test_a_piece_shows_an_edge_and_is_the_same_of_all_pictures(corner: tuple[int
     assert len(places) > 10 or corner != (40, 70)  # at the frame's corners there is only one
 
 
+def test_pieces_of_the_same_window_follow_one_another() -> None:
+    frames, alpha, batch = with_a_square(40, 70)
+    batch["start"] = torch.tensor([1, 5])
+    batch["pha"] = 2 * alpha * torch.tensor([1.0, 0.5]).view(2, 1, 1, 1, 1)
+    com, piece, later = crop_to_edges(frames, alpha, batch, (32, 48), pieces=3)
+    assert com.shape == (6, 4, 3, 32, 48)
+    assert later["clip"] == ["a"] * 3 + ["b"] * 3
+    assert later["start"].tolist() == [1] * 3 + [5] * 3
+    assert later["pha"].amax((1, 2, 3, 4)).tolist() == [1.0] * 3 + [0.5] * 3
+    assert len({tuple(corner) for corner in com[:, 0, :2, 0, 0].tolist()}) > 1
+    assert piece.shape == (6, 3, 1, 32, 48)
+
+
 def test_wide_hair_is_seen_more_often_than_a_sharp_edge_and_noise_hardly_ever() -> None:
     torch.manual_seed(0)
     alpha = torch.full((64, 1, 1, 64, 512), 0.02)  # as far from 0 as compression may leave it
@@ -63,16 +76,16 @@ def test_a_flat_window_is_cut_anywhere_and_a_small_one_not_at_all() -> None:
 
 
 def test_what_trains_sees_pieces_and_is_tested_on_whole_frames(footage: tuple[Path, Path], tmp_path: Path) -> None:
-    bwa = BwA(base(), [adapter()], crop=(16, 16))
+    bwa = BwA(base(), [adapter()], crop=(16, 16), pieces=2)
     fit_stages(trainer(tmp_path / "bwa"), bwa, data(footage))
-    bue = BuE(base(), [adapter(), adapter(seed=1)], crop=(16, 16), keep_stages=True)
-    sizes: list[torch.Size] = []
+    bue = BuE(base(), [adapter(), adapter(seed=1)], crop=(16, 16), pieces=3, keep_stages=True)
+    sizes: list[tuple[int, ...]] = []
 
     def note(module: nn.Module, inputs: tuple[Tensor, ...], _: Tensor) -> None:
         if module.training:
-            sizes.append(inputs[0].shape[-2:])
+            sizes.append((len(inputs[0]), *inputs[0].shape[-2:]))
 
     bue.outline()[-1][2].register_forward_hook(note)
     fit_stages(trainer(tmp_path / "bue"), bue, data(footage))
     assert bwa.trainer.callback_metrics["val/mad"].isfinite()
-    assert set(sizes) == {torch.Size([16, 16])}
+    assert set(sizes) == {(6, 16, 16)}

@@ -41,6 +41,7 @@ class BuE(StagedTask):
         keep_stages: Keep a head that did not lower the validation MAD of the members' mean.
         crop: Height and width of the pieces that members and head train on, cut from around the alphas' edges, where
             the backbone sees whole frames; null takes these.
+        pieces: How many are cut of each window: they are cheap where the backbone is not.
 
     Raises:
         ConfigError: There are fewer than two members, or not a checkpoint for each.
@@ -62,6 +63,7 @@ class BuE(StagedTask):
         epochs: int | list[int] | None = None,
         keep_stages: bool = False,
         crop: tuple[int, int] | None = None,
+        pieces: int = 1,
     ) -> None:
         if len(adapters) < 2:
             raise ConfigError(
@@ -70,7 +72,7 @@ class BuE(StagedTask):
                 where="model.adapters",
                 remedy="list another one, or train one alone with --config bwa.yaml",
             )
-        self.crop = crop
+        self.crop, self.pieces = crop, pieces
         backbone = Backbone(base)
         self._members = (Members(backbone, adapters),)  # plain, so that what is registered is the network alone
         self._head = (Head(len(adapters), head_window, head_width),)
@@ -114,15 +116,15 @@ class BuE(StagedTask):
         if isinstance(self.network, Ensemble):
             if self.crop is not None:
                 alpha = members.base.stages(frames, None, known)[0][-1]
-                frames, known, later = crop_to_edges(frames, alpha, later, self.crop)
+                frames, known, later = crop_to_edges(frames, alpha, later, self.crop, self.pieces)
             alphas, _ = self.network.stages(frames, None, known)
             return self.minimise(alphas[-1][:, members.window :], later, alphas[-2][:, members.window :])
         alpha = alpha_after(members.window, members.base, frames, known)
         if self.crop is not None:
-            frames, alpha, later = crop_to_edges(frames, alpha, later, self.crop)
+            frames, alpha, later = crop_to_edges(frames, alpha, later, self.crop, self.pieces)
         opinions, _ = members.opinions(frames, alpha)
         terms = [self.loss(opinion, later, alpha) for opinion in opinions.split(1, dim=2)]
-        return self.log_loss({name: torch.stack([term[name] for term in terms]).sum() for name in terms[0]}, batch)
+        return self.log_loss({name: torch.stack([term[name] for term in terms]).sum() for name in terms[0]}, later)
 
 
 def _fetch(base: MattingNetwork, adapters: list[Adapter], checkpoints: list[str]) -> None:

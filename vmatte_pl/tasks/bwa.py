@@ -28,6 +28,7 @@ class BwA(StagedTask):
         keep_stages: Keep an adapter that did not lower the validation MAD, where it would be dropped.
         crop: Height and width of the pieces that adapters train on, cut from around the alphas' edges, where the
             backbone sees whole frames; null takes these.
+        pieces: How many are cut of each window: they are cheap where the backbone is not.
     """
 
     network: Boosted
@@ -42,12 +43,13 @@ class BwA(StagedTask):
         epochs: int | list[int] | None = None,
         keep_stages: bool = False,
         crop: tuple[int, int] | None = None,
+        pieces: int = 1,
     ) -> None:
         if not adapters:
             raise ConfigError(
                 expected="an adapter", found="none", where="model.adapters", remedy="list one for each stage"
             )
-        self.crop = crop
+        self.crop, self.pieces = crop, pieces
         self._adapters = tuple(adapters)  # plain, so that only those within the network are registered
         super().__init__(base, [0], len(adapters), loss, optimizer, scheduler, epochs, keep_stages)
 
@@ -83,5 +85,5 @@ class BwA(StagedTask):
         base, adapter = self.network.base, self.network.adapter
         frames, alpha = batch["com"], alpha_after(past, base, batch["com"], self._known(batch))
         if self.crop is not None:
-            frames, alpha, later = crop_to_edges(frames, alpha, later, self.crop)
+            frames, alpha, later = crop_to_edges(frames, alpha, later, self.crop, self.pieces)
         return self.minimise(adapter(frames[:, past - adapter.window :], alpha), later, alpha)

@@ -13,8 +13,10 @@ _GRID = 8  # pixels: how finely edges are looked for
 _NOISE = 0.05  # what compressed mattes are unsure of all over
 
 
-def crop_to_edges(frames: Tensor, alpha: Tensor, batch: ClipBatch, size: Size) -> tuple[Tensor, Tensor, ClipBatch]:
-    """Cut the same piece from all pictures of each window, at random, but where alphas are soft or differ.
+def crop_to_edges(
+    frames: Tensor, alpha: Tensor, batch: ClipBatch, size: Size, pieces: int = 1
+) -> tuple[Tensor, Tensor, ClipBatch]:
+    """Cut the same pieces from all pictures of each window, at random, but where alphas are soft or differ.
 
     Most of a frame is certain, and says nothing to what corrects an alpha; wide hair says more than a sharp shoulder.
     A window that is flat all over is cut anywhere; frames that are smaller than a piece keep their size.
@@ -24,32 +26,37 @@ def crop_to_edges(frames: Tensor, alpha: Tensor, batch: ClipBatch, size: Size) -
         alpha: The base's alpha.
         batch: The windows' layers; all of them are cut.
         size: Height and width of the pieces, h and w.
+        pieces: n, how many are cut of each window; they follow one another.
 
     Shape:
         - frames: (B, l + T, 3, H, W) in [0, 1].
         - alpha: (B, T, 1, H, W) in [0, 1].
-        - output: as they came, with h and w for H and W.
+        - output: as they came, with h and w for H and W, and n·B for B.
     """
     H, W = alpha.shape[-2:]
     h, w = min(size[0], H), min(size[1], W)
-    seen = _edge_pixels(alpha[:, -1], batch["pha"][:, -1])
+    seen = _edge_pixels(alpha[:, -1], batch["pha"][:, -1], pieces)
     room = (torch.tensor([h, w]) - _GRID).clamp(min=0)  # what is seen lies anywhere in the piece
     corners = (seen - torch.rand(seen.shape) * room).clamp(min=0).long()
     corners = corners.minimum(torch.tensor([H - h, W - w]))
 
     def cut(pictures: Tensor) -> Tensor:
-        pieces = zip(pictures, corners.tolist(), strict=True)
-        return torch.stack([picture[..., y : y + h, x : x + w] for picture, (y, x) in pieces])
+        return torch.stack(
+            [pictures[i // pieces, ..., y : y + h, x : x + w] for i, (y, x) in enumerate(corners.tolist())]
+        )
 
     layers = {key: cut(value) for key, value in batch.items() if isinstance(value, Tensor) and value.ndim == 5}
-    return cut(frames), cut(alpha), cast(ClipBatch, {**batch, **layers})
+    names = {"clip": [clip for clip in batch["clip"] for _ in range(pieces)]}
+    starts = {"start": batch["start"].repeat_interleave(pieces)}
+    return cut(frames), cut(alpha), cast(ClipBatch, {**batch, **layers, **names, **starts})
 
 
-def _edge_pixels(alpha: Tensor, true: Tensor) -> Tensor:
-    """Draw a cell of each window, its first pixel as (B, 2), the more often the softer its alphas or the less alike."""
+def _edge_pixels(alpha: Tensor, true: Tensor, count: int) -> Tensor:
+    """Draw cells of each window, their first pixels as (n·B, 2): those more often whose alphas are soft or differ."""
     unsure = alpha * (1 - alpha) + true * (1 - true) + (alpha - true).abs()
     unsure = (unsure - _NOISE).clamp(min=0)
     share = F.avg_pool2d(unsure, _GRID, ceil_mode=True).flatten(1).float().cpu()
-    drawn = torch.multinomial(share + 1e-6, 1)  # the little more lets windows be drawn from that are flat all over
+    share += 1e-6  # lets windows be drawn from that are flat all over
+    drawn = torch.multinomial(share, count, replacement=True).view(-1, 1)
     columns = -(-alpha.shape[-1] // _GRID)
     return torch.cat([drawn // columns, drawn % columns], dim=1) * _GRID
