@@ -37,9 +37,9 @@ def coarse() -> BwA:
 
 def fine() -> BwA:
     """Build what configs/refine.yaml trains."""
-    adapter = Adapter("FineUnet", None, window=PAST, band=10, colours=True)
-    loss = MattingLoss(temporal=0.0, cross_entropy=0.0, harm=1.0)
-    return BwA(RVM(downsample_ratio=1.0), [adapter], loss, crop=(96, 96))
+    adapter = Adapter("FineUnet", None, window=0, band=10, options={"width": 24})
+    loss = MattingLoss(laplacian=0.0, haar=1.0, temporal=0.0, cross_entropy=0.0)
+    return BwA(RVM(downsample_ratio=1.0), [adapter], loss, crop=(96, 96), pieces=4)
 
 
 @dataclass(frozen=True)

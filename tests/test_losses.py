@@ -1,7 +1,20 @@
+from collections.abc import Callable
+
 import pytest
 import torch
 
-from vmatte_pl.losses import MattingLoss, composition, cross_entropy, dice, harm, l1, laplacian, temporal, unknown_band
+from vmatte_pl.losses import (
+    MattingLoss,
+    composition,
+    cross_entropy,
+    dice,
+    haar,
+    harm,
+    l1,
+    laplacian,
+    temporal,
+    unknown_band,
+)
 from vmatte_pl.types import ClipBatch
 
 
@@ -21,8 +34,8 @@ def square() -> torch.Tensor:
 
 def test_equal_alphas_cost_nothing() -> None:
     alpha = torch.rand(1, 3, 1, 20, 30)
-    terms = MattingLoss(dice=1, composition=1, unknown=3)(alpha, batch_of(alpha.clone()))
-    assert terms.keys() == {"l1", "laplacian", "temporal", "cross_entropy", "dice", "composition"}
+    terms = MattingLoss(haar=1, dice=1, composition=1, unknown=3)(alpha, batch_of(alpha.clone()))
+    assert terms.keys() == {"l1", "laplacian", "haar", "temporal", "cross_entropy", "dice", "composition"}
     assert all(term.abs() < 1e-6 for term in terms.values())
 
 
@@ -82,18 +95,33 @@ def test_l1_is_in_the_units_of_alpha() -> None:
     assert l1(torch.full((1, 2, 1, 4, 4), 0.75), torch.full((1, 2, 1, 4, 4), 0.5)) == 0.25
 
 
-def test_the_laplacian_ignores_a_constant_and_sees_an_edge() -> None:
+@pytest.mark.parametrize("pyramid", [laplacian, haar])
+def test_a_pyramid_ignores_a_constant(pyramid: Callable[..., torch.Tensor]) -> None:
     true = torch.zeros(1, 1, 1, 64, 64)
-    assert laplacian(true + 0.3, true) < 1e-6
+    assert pyramid(true + 0.3, true) < 1e-6
+
+
+def test_the_laplacian_sees_an_edge() -> None:
+    true = torch.zeros(1, 1, 1, 64, 64)
     edge = true.clone()
     edge[..., 32:] = 1
     blurred = torch.nn.functional.avg_pool2d(edge[0], 9, 1, 4)[None]
     assert laplacian(edge, true) > laplacian(edge, blurred) > 0.001
 
 
+@pytest.mark.parametrize("pyramid", [laplacian, haar])
 @pytest.mark.parametrize("size", [(1, 1), (3, 5), (5, 64), (33, 47)])
-def test_the_laplacian_takes_small_and_odd_sizes(size: tuple[int, int]) -> None:
-    assert laplacian(torch.rand(1, 1, 1, *size), torch.rand(1, 1, 1, *size)).isfinite()
+def test_a_pyramid_takes_small_and_odd_sizes(pyramid: Callable[..., torch.Tensor], size: tuple[int, int]) -> None:
+    assert pyramid(torch.rand(1, 1, 1, *size), torch.rand(1, 1, 1, *size)).isfinite()
+
+
+def test_haar_weighs_a_pixel_by_its_distance_from_the_means_of_its_blocks() -> None:
+    wrong = torch.zeros(1, 1, 1, 16, 16)
+    wrong[..., 5, 6] = 1  # of 4 pixels of a block, then of 16, 64, 256
+    shares = [2 * (1 - 1 / 4) / 256, 2 * (1 / 4) * (1 - 1 / 4) / 64, 2 * (1 / 16) * (1 - 1 / 4) / 16]
+    shares += [2 * (1 / 64) * (1 - 1 / 4) / 4]
+    expected = sum(2**level / 4 * share for level, share in enumerate(shares))
+    assert haar(wrong, torch.zeros_like(wrong)).item() == pytest.approx(expected)
 
 
 def test_harm_counts_what_became_worse_and_nothing_else() -> None:

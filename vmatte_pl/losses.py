@@ -74,6 +74,28 @@ def laplacian(pred: Tensor, true: Tensor, levels: int = 5) -> Tensor:
     return total
 
 
+def haar(pred: Tensor, true: Tensor, levels: int = 4) -> Tensor:
+    """Return the mean absolute difference of the Haar pyramids, level i weighted by 2^i / levels.
+
+    They hold what differs from the mean of 2, then of 4, 8, … pixels square. It is the Laplacian loss without overlap:
+    what is wrong at one pixel is not spread over its neighbours. ``FineUnet`` learns more from it, in fewer steps.
+
+    Shape:
+        - pred, true: (B, T, 1, H, W) in [0, 1].
+        - output: ().
+
+    Source: the wavelet of A. Haar, "Zur Theorie der orthogonalen Funktionensysteme", 1910, in two dimensions.
+    """
+    error, total = (pred - true).flatten(0, 1), pred.new_zeros(())
+    for level in range(levels):
+        H, W = error.shape[-2:]
+        means = F.avg_pool2d(error, 2, ceil_mode=True, count_include_pad=False)
+        detail = error - F.interpolate(means, scale_factor=2)[..., :H, :W]
+        total = total + detail.abs().mean() * 2**level / levels
+        error = means
+    return total
+
+
 def cross_entropy(pred: Tensor, true: Tensor, margin: float = 0.05) -> Tensor:
     """Return how far the mean cross-entropy is from its least, with alphas drawn in by ``margin`` from 0 and 1.
 
@@ -137,6 +159,7 @@ class MattingLoss(nn.Module):
     Args:
         l1: Weight of ``l1``.
         laplacian: Weight of ``laplacian``.
+        haar: Weight of ``haar``.
         temporal: Weight of ``temporal``.
         cross_entropy: Weight of ``cross_entropy``.
         dice: Weight of ``dice``.
@@ -149,6 +172,7 @@ class MattingLoss(nn.Module):
         self,
         l1: float = 1.0,
         laplacian: float = 1.0,
+        haar: float = 0.0,
         temporal: float = 5.0,
         cross_entropy: float = 1.0,
         dice: float = 0.0,
@@ -160,6 +184,7 @@ class MattingLoss(nn.Module):
         self.weights = {
             "l1": l1,
             "laplacian": laplacian,
+            "haar": haar,
             "temporal": temporal,
             "cross_entropy": cross_entropy,
             "dice": dice,
@@ -184,6 +209,7 @@ class MattingLoss(nn.Module):
         functions = {
             "l1": lambda: l1(pred, true, weight),
             "laplacian": lambda: laplacian(pred, true),
+            "haar": lambda: haar(pred, true),
             "temporal": lambda: temporal(pred, true),
             "cross_entropy": lambda: cross_entropy(pred, true),
             "dice": lambda: dice(pred, true),

@@ -40,6 +40,8 @@ class Recipe:
         checks: How often it is validated meanwhile, of which the best weights are kept.
         batch_size: Windows in a step.
         crop: The piece of each window that it trains on; None is all of it.
+        light: Strength of the changes of light.
+        balanced: Whether each origin's windows are drawn as often as any other's, or each window.
     """
 
     settings: dict[str, Any]
@@ -49,6 +51,8 @@ class Recipe:
     checks: int
     batch_size: int
     crop: tuple[int, int] | None
+    light: float
+    balanced: bool
 
     @property
     def frames(self) -> int:
@@ -121,7 +125,9 @@ class Part:
         """Return what trains for some steps an epoch."""
         folder = make_windows(self.folder / "windows", self.train, self.base, self.windows)
         windows = Windows(folder, self.without, recipe.frames)
-        return Stored(windows, self.valid, recipe.batch_size, steps, seed, self.origins, recipe.crop)
+        origins = self.origins if recipe.balanced else {}
+        drawn = {"batch_size": recipe.batch_size, "steps": steps, "seed": seed, "origins": origins}
+        return Stored(windows, self.valid, **drawn, light=recipe.light, crop=recipe.crop)
 
     def raised(self, network: MattingNetwork, name: str) -> "Part":
         """Return the same footage with a boosted network as the base."""
@@ -150,16 +156,16 @@ def parts(arguments: argparse.Namespace) -> Iterator[Part]:
     if arguments.rvm is not None:
         rvm = OnnxNetwork(str(arguments.rvm), constants={"downsample_ratio": 1.0})
         fine = fine_recipes(encoder), (FINE, FINE), (FINE, "Unet")
-        # No demo's places: they are smooth, which makes edges easier than they are. And no chairman: his matte has his
-        # chair in it, which RVM rightly leaves out; it would teach to make people larger.
-        yield Part("people-rvm", rvm, work, people_over(real), test, *fine, 540, PEOPLE, PEOPLE["chairman"])
+        # No demo's places: they are smooth, which makes edges easier than they are.
+        yield Part("people-rvm", rvm, work, people_over(real), test, *fine, 540, PEOPLE)
 
 
 def coarse_recipes(encoder: str | None) -> dict[str, Recipe]:
     """Return those for a base that misses whole arms: whole frames at half their size, then the edges."""
     loss = {"temporal": 0.0, "harm": 1.0}
     coarse = {
-        name: Recipe(_segmentation(name, encoder, scale=0.5), loss, 1e-3, 320, 4, 6, None) for name in ARCHITECTURES
+        name: Recipe(_segmentation(name, encoder, scale=0.5), loss, 1e-3, 320, 4, 6, None, light=1.5, balanced=True)
+        for name in ARCHITECTURES
     }
     return {**coarse, FINE: fine_recipe()}
 
@@ -168,7 +174,9 @@ def fine_recipes(encoder: str | None) -> dict[str, Recipe]:
     """Return those for a base that misses hair and rims: edges alone, in pieces of the frames."""
     fine = fine_recipe()
     near = {
-        name: Recipe(_segmentation(name, encoder, band=10), fine.loss, 1e-3, 300, 1, 6, (128, 192))
+        name: replace(
+            fine, settings=_segmentation(name, encoder, band=10), rate=1e-3, steps=400, batch_size=8, crop=(128, 128)
+        )
         for name in ARCHITECTURES
     }
     return {**near, FINE: fine}
@@ -176,17 +184,10 @@ def fine_recipes(encoder: str | None) -> dict[str, Recipe]:
 
 def fine_recipe() -> Recipe:
     """Return that of configs/refine.yaml."""
-    settings = {
-        "architecture": FINE,
-        "encoder": None,
-        "window": 2,
-        "band": 10,
-        "colours": True,
-        "options": {"width": 24},
-    }
-    loss = {"temporal": 0.0, "cross_entropy": 0.0, "harm": 1.0}
+    settings = {"architecture": FINE, "encoder": None, "window": 0, "band": 10, "options": {"width": 24}}
+    loss = {"laplacian": 0.0, "haar": 1.0, "temporal": 0.0, "cross_entropy": 0.0}
     # Before the learning rate has come down, weights swing by more than what validation could tell apart: no choice.
-    return Recipe(settings, loss, 3e-3, 1500, 1, 12, (96, 96))
+    return Recipe(settings, loss, 3e-3, 3000, 1, 12, (96, 96), light=0.5, balanced=False)
 
 
 def _segmentation(architecture: str, encoder: str | None, **settings: Any) -> dict[str, Any]:

@@ -26,7 +26,6 @@ from vmatte_pl.tasks.crops import crop_to_edges
 from vmatte_pl.types import ClipBatch
 
 LEAD = 2  # frames that a backbone which remembers sees of a window before those that are kept
-LIGHT = 1.5  # strength of the changes of light in training
 
 
 class Windows(Dataset[dict[str, Any]]):
@@ -179,6 +178,7 @@ class Stored(pl.LightningDataModule):
         steps: Steps in an epoch.
         seed: Decides what is drawn.
         origins: Which clips come from where; those that none of them has are of one more.
+        light: Strength of the changes of light.
         crop: The pieces that are cut of them, while they are bytes: most of a large window is never looked at.
     """
 
@@ -190,11 +190,12 @@ class Stored(pl.LightningDataModule):
         steps: int,
         seed: int,
         origins: Mapping[str, Sequence[str]],
+        light: float = 1.0,
         crop: Size | None = None,
     ) -> None:
         super().__init__()
         self.windows, self.valid = windows, valid
-        self.batch_size, self.steps, self.crop = batch_size, steps, crop
+        self.batch_size, self.steps, self.light, self.crop = batch_size, steps, light, crop
         self.generator, self.rng = torch.Generator().manual_seed(seed), np.random.default_rng(seed)
         origin_of = {clip: origin for origin, clips in origins.items() for clip in clips}
         drawn_from = [origin_of.get(windows.clips[place]) for place in windows.chosen]
@@ -222,13 +223,13 @@ class Stored(pl.LightningDataModule):
             *_, cut = crop_to_edges(layers["com"], layers["base"], cast(ClipBatch, {**batch, **layers}), self.crop)
             layers = {key: cut[key] for key in layers}
         windows = [{key: layer[i] for key, layer in layers.items()} for i in range(len(batch["clip"]))]
-        seen = default_collate([_anew(window, self.rng) for window in windows])
+        seen = default_collate([_anew(window, self.light, self.rng) for window in windows])
         return cast(ClipBatch, {**batch, **seen, "com": seen["com"] / 255})
 
 
-def _anew(window: dict[str, Tensor], rng: np.random.Generator) -> dict[str, Tensor]:
+def _anew(window: dict[str, Tensor], light: float, rng: np.random.Generator) -> dict[str, Tensor]:
     frames = window["com"].movedim(1, -1).contiguous().numpy()
-    lit = relight(frames, [Light.draw(len(frames), LIGHT, rng)])
+    lit = relight(frames, [Light.draw(len(frames), light, rng)])
     window = {**window, "com": torch.from_numpy(lit).movedim(-1, 1)}
     return {key: layer.flip(-1) for key, layer in window.items()} if rng.random() < 0.5 else window
 

@@ -39,7 +39,7 @@ def test_every_architecture_begins_as_the_identity_and_learns_at_any_size(
 
 @pytest.mark.parametrize(("window", "size"), [(0, (64, 96)), (2, (51, 70)), (1, (1, 5))])
 def test_the_fine_one_begins_as_the_identity_and_learns_at_any_size(window: int, size: tuple[int, int]) -> None:
-    adapter = Adapter("FineUnet", None, window=window, band=6, colours=True, options={"width": 8})
+    adapter = Adapter("FineUnet", None, window=window, band=6, options={"width": 8})
     frames, alpha = torch.rand(1, window + 2, 3, *size), torch.rand(1, 2, 1, *size).round(decimals=1)
     corrected = adapter(frames, alpha)
     torch.testing.assert_close(corrected, alpha, atol=1e-5, rtol=0)
@@ -59,18 +59,6 @@ def test_the_fine_one_takes_no_encoder(wrong: dict[str, Any]) -> None:
 def test_an_architecture_of_smp_needs_an_encoder() -> None:
     with pytest.raises(ConfigError, match="found Unet, None"):
         Adapter("Unet", None)
-
-
-def test_the_network_sees_how_a_pixel_compares_with_the_colours_near_it() -> None:
-    torch.manual_seed(0)
-    adapter = Adapter("FineUnet", None, window=0, colours=True, residual=False).eval()
-    frames, alpha = torch.rand(1, 1, 3, 64, 64), torch.zeros(1, 1, 1, 64, 64)
-    alpha[..., :32] = 1
-    other = frames.clone()
-    other[..., :8, :8] = 0  # the foreground's colour, further off than the convolutions see
-    with torch.no_grad():
-        seen = adapter(frames, alpha) - adapter(other, alpha)
-    assert seen[..., 60:, 8:].abs().max() > 0
 
 
 def test_a_direct_adapter_predicts_an_alpha_of_its_own() -> None:

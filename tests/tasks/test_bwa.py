@@ -119,6 +119,29 @@ def test_windows_must_be_longer_than_the_adapters_past(footage: Footage, tmp_pat
         trainer(tmp_path).fit(BwA(base(), [adapter(window=3)]), data(footage, window=3))
 
 
+@pytest.mark.parametrize(("remembers", "window", "first"), [(True, 4, 2), (True, 2, 1), (True, 1, 0), (False, 4, 0)])
+def test_a_backbone_that_remembers_is_given_a_start(
+    footage: Footage, tmp_path: Path, remembers: bool, window: int, first: int
+) -> None:
+    class Counting(Nobody):
+        """Its alpha is the frame's number, in tenths."""
+
+        def forward(self, frames: torch.Tensor, state: State = None) -> tuple[torch.Tensor, State]:
+            number = torch.arange(frames.shape[1]).view(1, -1, 1, 1, 1) / 10
+            return number.expand_as(frames[:, :, :1]).clone(), state
+
+    def note(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        if module.training:
+            seen.append(10 * inputs[1].min().item())
+
+    backbone, small, seen = Counting(), adapter(window=0), list[float]()
+    backbone.remembers = remembers
+    small.register_forward_pre_hook(note)
+    trainer(tmp_path).fit(BwA(backbone, [small]), data(footage, window=window))
+    assert seen == pytest.approx([first] * len(seen))
+    assert seen
+
+
 def test_a_boosted_network_can_be_boosted_again(footage: Footage, tmp_path: Path) -> None:
     one = Boosted(base(), adapter())
     task: MattingTask = BwA(one, [adapter()])

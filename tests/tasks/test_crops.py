@@ -33,11 +33,12 @@ def test_a_piece_shows_an_edge_and_is_the_same_of_all_pictures(corner: tuple[int
         assert torch.equal(piece, 0.5 * later["pha"])
         assert torch.equal(com[:, 1:], later["com"])
         assert torch.equal(later["fgr"], later["com"])
-        rows, columns = com[:, 0, :2, 0, 0].unbind(1)  # of each window's first pixel
         for i in range(2):
-            y, x = int(rows[i]), int(columns[i])
-            assert torch.equal(piece[i], alpha[i, ..., y : y + 32, x : x + 48])
-            places.add((y, x))
+            rows, columns = com[i, 0, :2].long()  # that each pixel had
+            assert torch.equal(piece[i], alpha[i][..., rows, columns])
+            assert rows.max() - rows.min() == 31
+            assert columns.max() - columns.min() == 47
+            places.add((int(rows.min()), int(columns.min())))
     assert len(places) > 10 or corner != (40, 70)  # at the frame's corners there is only one
 
 
@@ -52,6 +53,18 @@ def test_pieces_of_the_same_window_follow_one_another() -> None:
     assert later["pha"].amax((1, 2, 3, 4)).tolist() == [1.0] * 3 + [0.5] * 3
     assert len({tuple(corner) for corner in com[:, 0, :2, 0, 0].tolist()}) > 1
     assert piece.shape == (6, 3, 1, 32, 48)
+
+
+@pytest.mark.parametrize(("size", "ways"), [((32, 32), 4), ((32, 48), 2)])
+def test_pieces_stand_on_their_heads_and_lie_on_their_side_where_they_are_square(
+    size: tuple[int, int], ways: int
+) -> None:
+    torch.manual_seed(0)
+    com, piece, _ = crop_to_edges(*with_a_square(40, 70), size, pieces=20)
+    across = com[:, 0, :2, 0, 1] - com[:, 0, :2, 0, 0]
+    down = com[:, 0, :2, 1, 0] - com[:, 0, :2, 0, 0]
+    assert len({(*a, *d) for a, d in zip(across.tolist(), down.tolist(), strict=True)}) == ways
+    assert piece.shape[-2:] == size
 
 
 def test_wide_hair_is_seen_more_often_than_a_sharp_edge_and_noise_hardly_ever() -> None:

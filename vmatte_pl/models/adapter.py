@@ -7,7 +7,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vmatte_pl.errors import ConfigError
-from vmatte_pl.models.colours import CLUES, colour_clues
 from vmatte_pl.models.encoders import normalisation, segmentation_network
 
 MARGIN = 0.05
@@ -48,8 +47,6 @@ class Adapter(nn.Module):
         residual: Correct the given alpha in logit space, or else predict a new one directly.
         band: How many pixels around the given alpha's edges it may correct; what lies further off stays as it is. For
             a base that finds whom it should, and misses hair and rims; None corrects everywhere. Residual only.
-        colours: Show it, too, how each pixel compares with the colours that the given alpha's foreground and background
-            have near it; see ``colour_clues``.
         frozen_norm: Keep the encoder's batch normalisation as it came with ``encoder_weights``: small batches of one
             kind of footage would bend it.
         options: Further settings of the architecture by name, such as ``decoder_channels`` of a Unet.
@@ -72,7 +69,6 @@ class Adapter(nn.Module):
         scale: float = 1.0,
         residual: bool = True,
         band: int | None = None,
-        colours: bool = False,
         frozen_norm: bool = False,
         options: dict[str, Any] | None = None,
     ) -> None:
@@ -99,17 +95,17 @@ class Adapter(nn.Module):
                 remedy="set it to null, or residual to true",
             )
         self.window, self.scale, self.residual = window, scale, residual
-        self.band, self.colours, self.frozen_norm = band, colours, frozen_norm
+        self.band, self.frozen_norm = band, frozen_norm
         frames = f"{window + 1} frame{'s' * (window > 0)}"
         self.description = ", ".join(filter(None, [architecture, encoder, frames]))
         self.least = LEAST.get(architecture.lower(), STRIDE)
-        channels = 3 * (window + 1) + 1 + CLUES * colours
+        channels = 3 * (window + 1) + 1
         self.network = segmentation_network(architecture, encoder, encoder_weights, channels, options or {})
         mean, std = normalisation(encoder, encoder_weights)
         # An alpha of 0 or 1 becomes -1 or 1, about the range of a normalised colour. Both belong to the weights: they
         # are what these were trained with, wherever they came from.
-        self.register_buffer("mean", _channels([*mean, *[0.0] * (3 * window), 0.5, *[0.0] * (CLUES * colours)]))
-        self.register_buffer("std", _channels([*std, *[CHANGE] * (3 * window), 0.5, *[1.0] * (CLUES * colours)]))
+        self.register_buffer("mean", _channels([*mean, *[0.0] * (3 * window), 0.5]))
+        self.register_buffer("std", _channels([*std, *[CHANGE] * (3 * window), 0.5]))
         if residual:
             last = [m for m in self.network.segmentation_head.modules() if isinstance(m, nn.Conv2d)][-1]
             for parameter in last.parameters():
@@ -136,8 +132,6 @@ class Adapter(nn.Module):
         T = alpha.shape[1]
         now, *before = (frames[:, self.window - k : self.window - k + T] for k in range(self.window + 1))
         x = torch.cat([now, *(past - now for past in before), alpha], dim=2).flatten(0, 1)
-        if self.colours:
-            x = torch.cat([x, colour_clues(now.flatten(0, 1), alpha.flatten(0, 1))], dim=1)
         logits = self._segment((x - self.mean) / self.std).unflatten(0, alpha.shape[:2])
         if self.band is not None:
             logits = logits * edge_band(alpha, self.band)

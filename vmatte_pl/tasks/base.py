@@ -17,6 +17,9 @@ from vmatte_pl.models.base import MattingNetwork, State
 from vmatte_pl.results import NetworkScores, Scores
 from vmatte_pl.types import ClipBatch, StepOutput
 
+START = 2
+"""How many frames a network that remembers is given, where there are as many, before those that train."""
+
 
 class MattingTask(LightningModule):
     """A matting network with a loss, metrics and an optimiser; subclasses say what of it trains.
@@ -197,6 +200,15 @@ class MattingTask(LightningModule):
             self.log_dict({f"{stage}/base/{name}": value for name, value in base.items()})
             gain = {name: 100 * (1 - boosted[name] / value) for name, value in base.items() if value > 0}
             self.log_dict({f"{stage}/gain/{name}": value for name, value in gain.items()})
+
+
+def past_of(batch: ClipBatch, window: int, base: MattingNetwork) -> int:
+    """Return how many of a window's first frames are only looked at: an adapter's past, and a base's start.
+
+    A base that remembers takes a while to find whom it should; to correct that would be to learn the wrong thing.
+    """
+    start = min(START, batch["com"].shape[1] - 1) if base.remembers else 0
+    return max(window, start)
 
 
 def after_past(batch: ClipBatch, past: int) -> ClipBatch:

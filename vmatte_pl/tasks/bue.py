@@ -12,7 +12,7 @@ from vmatte_pl.models.adapter import Adapter
 from vmatte_pl.models.base import Backbone, MattingNetwork
 from vmatte_pl.models.ensemble import Ensemble, Head, Members
 from vmatte_pl.runs import read_checkpoint
-from vmatte_pl.tasks.base import after_past, alpha_after
+from vmatte_pl.tasks.base import after_past, alpha_after, past_of
 from vmatte_pl.tasks.bwa import BwA
 from vmatte_pl.tasks.crops import crop_to_edges
 from vmatte_pl.tasks.staged import StagedTask
@@ -111,18 +111,19 @@ class BuE(StagedTask):
             ConfigError: The windows are no longer than the members'.
         """
         members = self._members[0]
-        later, known = after_past(batch, members.window), self._known(batch)
+        past = past_of(batch, members.window, members.base)
+        later, known = after_past(batch, past), self._known(batch)
         frames = batch["com"]
         if isinstance(self.network, Ensemble):
             if self.crop is not None:
                 alpha = members.base.stages(frames, None, known)[0][-1]
                 frames, known, later = crop_to_edges(frames, alpha, later, self.crop, self.pieces)
             alphas, _ = self.network.stages(frames, None, known)
-            return self.minimise(alphas[-1][:, members.window :], later, alphas[-2][:, members.window :])
-        alpha = alpha_after(members.window, members.base, frames, known)
+            return self.minimise(alphas[-1][:, past:], later, alphas[-2][:, past:])
+        alpha = alpha_after(past, members.base, frames, known)
         if self.crop is not None:
             frames, alpha, later = crop_to_edges(frames, alpha, later, self.crop, self.pieces)
-        opinions, _ = members.opinions(frames, alpha)
+        opinions, _ = members.opinions(frames[:, past - members.window :], alpha)
         terms = [self.loss(opinion, later, alpha) for opinion in opinions.split(1, dim=2)]
         return self.log_loss({name: torch.stack([term[name] for term in terms]).sum() for name in terms[0]}, later)
 

@@ -9,7 +9,7 @@ from vmatte_pl.losses import MattingLoss
 from vmatte_pl.models.adapter import Adapter
 from vmatte_pl.models.base import MattingNetwork
 from vmatte_pl.models.boosted import Boosted
-from vmatte_pl.tasks.base import after_past, alpha_after
+from vmatte_pl.tasks.base import after_past, alpha_after, past_of
 from vmatte_pl.tasks.crops import crop_to_edges
 from vmatte_pl.tasks.staged import StagedTask
 from vmatte_pl.types import ClipBatch
@@ -80,9 +80,9 @@ class BwA(StagedTask):
         Raises:
             ConfigError: The windows are no longer than the adapters'.
         """
-        past = max(self._adapters[part].window for part in self.stage.parts)
-        later = after_past(batch, past)
         base, adapter = self.network.base, self.network.adapter
+        past = past_of(batch, max(self._adapters[part].window for part in self.stage.parts), base)
+        later = after_past(batch, past)
         frames, alpha = batch["com"], alpha_after(past, base, batch["com"], self._known(batch))
         if self.crop is not None:
             frames, alpha, later = crop_to_edges(frames, alpha, later, self.crop, self.pieces)

@@ -19,7 +19,8 @@ def crop_to_edges(
     """Cut the same pieces from all pictures of each window, at random, but where alphas are soft or differ.
 
     Most of a frame is certain, and says nothing to what corrects an alpha; wide hair says more than a sharp shoulder.
-    A window that is flat all over is cut anywhere; frames that are smaller than a piece keep their size.
+    A window that is flat all over is cut anywhere; frames that are smaller than a piece keep their size. Half of the
+    pieces stand on their heads, and half of those that are square lie on their side: an edge may run any way.
 
     Args:
         frames: The windows, with the frames before them that are only looked at.
@@ -40,15 +41,21 @@ def crop_to_edges(
     corners = (seen - torch.rand(seen.shape) * room).clamp(min=0).long()
     corners = corners.minimum(torch.tensor([H - h, W - w]))
 
+    turns = (torch.rand(len(corners), 2) < 0.5).tolist()
+
     def cut(pictures: Tensor) -> Tensor:
-        return torch.stack(
-            [pictures[i // pieces, ..., y : y + h, x : x + w] for i, (y, x) in enumerate(corners.tolist())]
-        )
+        cuts = [pictures[i // pieces, ..., y : y + h, x : x + w] for i, (y, x) in enumerate(corners.tolist())]
+        return torch.stack([_turn(piece, *turn) for piece, turn in zip(cuts, turns, strict=True)])
 
     layers = {key: cut(value) for key, value in batch.items() if isinstance(value, Tensor) and value.ndim == 5}
     names = {"clip": [clip for clip in batch["clip"] for _ in range(pieces)]}
     starts = {"start": batch["start"].repeat_interleave(pieces)}
     return cut(frames), cut(alpha), cast(ClipBatch, {**batch, **layers, **names, **starts})
+
+
+def _turn(piece: Tensor, upside_down: bool, aside: bool) -> Tensor:
+    piece = piece.flip(-2) if upside_down else piece
+    return piece.mT if aside and piece.shape[-2] == piece.shape[-1] else piece
 
 
 def _edge_pixels(alpha: Tensor, true: Tensor, count: int) -> Tensor:
