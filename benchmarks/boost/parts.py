@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -225,8 +226,10 @@ def joined(folder: Path, sources: Sequence[Path], times: Sequence[int]) -> Path:
             for path in (sources[i] / split).iterdir():
                 for copy in range(copies):
                     link = folder / split / f"{i}-{copy}-{path.name}"
-                    link.unlink(missing_ok=True)
-                    link.symlink_to(path.resolve())
+                    if link.resolve() != path.resolve():
+                        link.unlink(missing_ok=True)
+                        with suppress(FileExistsError):  # another process has just done so
+                            link.symlink_to(path.resolve())
     return folder
 
 
