@@ -4,6 +4,12 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+INTRO = """# What boosting gains
+
+Written by `python -m benchmarks.boost`; lower is better, ± is over seeds. Times compare rows, not machines: rows
+may run side by side.
+"""
+
 MEASURES = ("mad", "mse", "sad", "grad", "conn", "dtssd")
 
 PARTS = {
@@ -19,8 +25,7 @@ def write_table(done: dict[str, Any], path: Path) -> None:
     """Write all that is done as Markdown."""
     tables = [_part(name, title, done) for name, title in PARTS.items() if f"{name}/base/0" in done]
     tables += [_harm(name, done) for name in PARTS if any(key.startswith(f"{name}/without") for key in done)]
-    intro = "# What boosting gains\n\nWritten by `python -m benchmarks.boost`; lower is better, ± is over seeds.\n"
-    path.write_text("\n".join([intro, *tables]))
+    path.write_text("\n".join([INTRO, *tables]))
 
 
 def _part(name: str, title: str, done: dict[str, Any]) -> str:
