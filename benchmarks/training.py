@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from benchmarks.backbones import processor
+from benchmarks.boost.parts import fine_recipe
 from benchmarks.turns import Measurement, Run, measured
-from vmatte_pl.losses import MattingLoss
 from vmatte_pl.models import RVM, Adapter, TinyMatte
 from vmatte_pl.tasks import BwA
 from vmatte_pl.tasks.base import alpha_after
@@ -37,9 +37,8 @@ def coarse() -> BwA:
 
 def fine() -> BwA:
     """Build what configs/refine.yaml trains."""
-    adapter = Adapter("FineUnet", None, window=0, band=10, options={"width": 24})
-    loss = MattingLoss(laplacian=0.0, haar=1.0, temporal=0.0, cross_entropy=0.0)
-    return BwA(RVM(downsample_ratio=1.0), [adapter], loss, crop=(96, 96), pieces=4)
+    recipe = fine_recipe()
+    return BwA(RVM(downsample_ratio=1.0), [recipe.adapter(0)], **recipe.task(), crop=recipe.crop, pieces=4)
 
 
 @dataclass(frozen=True)

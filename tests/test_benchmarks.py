@@ -59,6 +59,7 @@ def test_training_sees_windows_mirrored_and_in_other_light_but_the_same_truth(
     root, backgrounds = map(str, footage)
     data = MattingData(root, backgrounds, size=(32, 48), window=3 + LEAD, chunk=3, workers=0)
     windows = Windows(make_windows(tmp_path, data, TinyMatte(), 2))
+    assert all(torch.equal(Windows(tmp_path, frames=1)[1][key], windows[1][key][-1:]) for key in ("com", "pha", "base"))
     stored = Stored(windows, windows, 1, 1, 0, {})  # type: ignore[arg-type]
     plain, crop = default_collate([windows[1]]), (16, 24)
     truth = to_clip_batch(plain)["pha"]

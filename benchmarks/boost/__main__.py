@@ -37,8 +37,8 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="*", type=int, help="the seeds to run them with")
     parser.add_argument("--table", action="store_true")
     arguments = parser.parse_args()
-    keep_freed_memory()
     if not arguments.table:
+        keep_freed_memory()
         logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
         warnings.filterwarnings("ignore", module="pytorch_lightning")
         for part in parts(arguments):

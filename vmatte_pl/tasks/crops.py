@@ -40,7 +40,6 @@ def crop_to_edges(
     room = (torch.tensor([h, w]) - _GRID).clamp(min=0)  # what is seen lies anywhere in the piece
     corners = (seen - torch.rand(seen.shape) * room).clamp(min=0).long()
     corners = corners.minimum(torch.tensor([H - h, W - w]))
-
     turns = (torch.rand(len(corners), 2) < 0.5).tolist()
 
     def cut(pictures: Tensor) -> Tensor:
@@ -48,9 +47,9 @@ def crop_to_edges(
         return torch.stack([_turn(piece, *turn) for piece, turn in zip(cuts, turns, strict=True)])
 
     layers = {key: cut(value) for key, value in batch.items() if isinstance(value, Tensor) and value.ndim == 5}
-    names = {"clip": [clip for clip in batch["clip"] for _ in range(pieces)]}
-    starts = {"start": batch["start"].repeat_interleave(pieces)}
-    return cut(frames), cut(alpha), cast(ClipBatch, {**batch, **layers, **names, **starts})
+    clips = [clip for clip in batch["clip"] for _ in range(pieces)]
+    of_each = {"clip": clips, "start": batch["start"].repeat_interleave(pieces)}
+    return cut(frames), cut(alpha), cast(ClipBatch, {**batch, **layers, **of_each})
 
 
 def _turn(piece: Tensor, upside_down: bool, aside: bool) -> Tensor:
