@@ -146,3 +146,25 @@ def test_a_backbone_whose_alpha_is_known_is_not_run(name: str) -> None:
     inner.stages = None  # type: ignore[assignment,method-assign]  # fails if it is called
     found, _ = network.stages(frames, known=known)
     torch.testing.assert_close(found, expected[1:])  # of the backbone's own stages only the last is known
+
+
+@pytest.mark.parametrize(
+    ("network", "remembers"),
+    [
+        (lambda: Boosted(TinyMatte(), trained_adapter(0)), False),
+        (lambda: Boosted(TinyMatte(), trained_adapter(1)), True),
+        (lambda: Boosted(RunningMean(), trained_adapter(0)), True),
+        (lambda: Boosted(Boosted(TinyMatte(), trained_adapter(1)), trained_adapter(0)), True),
+        (lambda: Members(TinyMatte(), [trained_adapter(0), trained_adapter(0, seed=1)]), False),
+        (lambda: Members(TinyMatte(), [trained_adapter(0), trained_adapter(2)]), True),
+        (lambda: Ensemble(Members(TinyMatte(), [trained_adapter(0), trained_adapter(0)]), Head(2, window=0)), False),
+        (lambda: Ensemble(Members(TinyMatte(), [trained_adapter(0), trained_adapter(0)]), Head(2, window=1)), True),
+    ],
+)
+def test_it_remembers_if_any_of_its_parts_does(network: Callable[[], MattingNetwork], remembers: bool) -> None:
+    boosted = network().eval()
+    assert boosted.remembers == remembers
+    if not remembers:
+        video = torch.rand(1, 3, 3, 32, 32)
+        whole, last = boosted(video)[0], boosted(video[:, 2:])[0]
+        torch.testing.assert_close(whole[:, 2:], last)

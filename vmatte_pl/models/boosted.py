@@ -21,6 +21,7 @@ class Boosted(MattingNetwork):
         super().__init__()
         self.base = base if isinstance(base, Frozen) else Frozen(base)
         self.adapter = adapter
+        self.remembers = self.base.remembers or adapter.window > 0
 
     def forward(self, frames: Tensor, state: State = None) -> tuple[Tensor, State]:
         """Return the corrected alpha, and the base's state with the last l frames."""

@@ -65,6 +65,7 @@ class Members(MattingNetwork):
         self.base = base if isinstance(base, Frozen) else Frozen(base)
         self.adapters = nn.ModuleList(adapters)
         self.window = max(adapter.window for adapter in adapters)
+        self.remembers = self.base.remembers or self.window > 0
 
     def forward(self, frames: Tensor, state: State = None) -> tuple[Tensor, State]:
         """Return the members' mean, and the base's state with the last frames."""
@@ -115,6 +116,7 @@ class Ensemble(MattingNetwork):
         super().__init__()
         self.members = Frozen(members)
         self.head = head
+        self.remembers = members.remembers or head.window > 0
 
     def forward(self, frames: Tensor, state: State = None) -> tuple[Tensor, State]:
         """Return the joint alpha, and the members' state with the last clues."""

@@ -14,7 +14,6 @@ from vmatte_pl.models.ensemble import Ensemble, Head, Members
 from vmatte_pl.runs import read_checkpoint
 from vmatte_pl.tasks.base import after_past, alpha_after, past_of
 from vmatte_pl.tasks.bwa import BwA
-from vmatte_pl.tasks.crops import crop_to_edges
 from vmatte_pl.tasks.staged import StagedTask
 from vmatte_pl.types import ClipBatch
 
@@ -72,14 +71,13 @@ class BuE(StagedTask):
                 where="model.adapters",
                 remedy="list another one, or train one alone with --config bwa.yaml",
             )
-        self.crop, self.pieces = crop, pieces
         backbone = Backbone(base)
         self._members = (Members(backbone, adapters),)  # plain, so that what is registered is the network alone
         self._head = (Head(len(adapters), head_window, head_width),)
         first = [MEMBERS] if checkpoints is None else [MEMBERS, HEAD]
         if checkpoints is not None:
             _fetch(backbone, adapters, checkpoints)
-        super().__init__(backbone, first, 2, loss, optimizer, scheduler, epochs, keep_stages)
+        super().__init__(backbone, first, 2, loss, optimizer, scheduler, epochs, keep_stages, crop, pieces)
 
     def build(self, parts: list[int]) -> MattingNetwork:
         """Return the members' mean, or the ensemble if the head is there."""
@@ -117,12 +115,11 @@ class BuE(StagedTask):
         if isinstance(self.network, Ensemble):
             if self.crop is not None:
                 alpha = members.base.stages(frames, None, known)[0][-1]
-                frames, known, later = crop_to_edges(frames, alpha, later, self.crop, self.pieces)
+                frames, known, later = self.cut(frames, alpha, later)
             alphas, _ = self.network.stages(frames, None, known)
             return self.minimise(alphas[-1][:, past:], later, alphas[-2][:, past:])
         alpha = alpha_after(past, members.base, frames, known)
-        if self.crop is not None:
-            frames, alpha, later = crop_to_edges(frames, alpha, later, self.crop, self.pieces)
+        frames, alpha, later = self.cut(frames, alpha, later)
         opinions, _ = members.opinions(frames[:, past - members.window :], alpha)
         terms = [self.loss(opinion, later, alpha) for opinion in opinions.split(1, dim=2)]
         return self.log_loss({name: torch.stack([term[name] for term in terms]).sum() for name in terms[0]}, later)

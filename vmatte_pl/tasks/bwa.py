@@ -10,7 +10,6 @@ from vmatte_pl.models.adapter import Adapter
 from vmatte_pl.models.base import MattingNetwork
 from vmatte_pl.models.boosted import Boosted
 from vmatte_pl.tasks.base import after_past, alpha_after, past_of
-from vmatte_pl.tasks.crops import crop_to_edges
 from vmatte_pl.tasks.staged import StagedTask
 from vmatte_pl.types import ClipBatch
 
@@ -49,9 +48,8 @@ class BwA(StagedTask):
             raise ConfigError(
                 expected="an adapter", found="none", where="model.adapters", remedy="list one for each stage"
             )
-        self.crop, self.pieces = crop, pieces
         self._adapters = tuple(adapters)  # plain, so that only those within the network are registered
-        super().__init__(base, [0], len(adapters), loss, optimizer, scheduler, epochs, keep_stages)
+        super().__init__(base, [0], len(adapters), loss, optimizer, scheduler, epochs, keep_stages, crop, pieces)
 
     def build(self, parts: list[int]) -> MattingNetwork:
         """Nest the adapters: ``Boosted(Boosted(B, A1), A2)``."""
@@ -84,6 +82,5 @@ class BwA(StagedTask):
         past = past_of(batch, max(self._adapters[part].window for part in self.stage.parts), base)
         later = after_past(batch, past)
         frames, alpha = batch["com"], alpha_after(past, base, batch["com"], self._known(batch))
-        if self.crop is not None:
-            frames, alpha, later = crop_to_edges(frames, alpha, later, self.crop, self.pieces)
+        frames, alpha, later = self.cut(frames, alpha, later)
         return self.minimise(adapter(frames[:, past - adapter.window :], alpha), later, alpha)

@@ -8,11 +8,13 @@ from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
 from pytorch_lightning.utilities import rank_zero_info
 from torch import Tensor
 
+from vmatte_pl.data.views import Size
 from vmatte_pl.errors import CheckpointError, ConfigError
 from vmatte_pl.losses import MattingLoss
 from vmatte_pl.metrics import MAD
 from vmatte_pl.models.base import Backbone, MattingNetwork
 from vmatte_pl.tasks.base import MattingTask
+from vmatte_pl.tasks.crops import crop_to_edges
 from vmatte_pl.types import ClipBatch
 
 STAGE = "stage"
@@ -54,6 +56,8 @@ class StagedTask(MattingTask):
         scheduler: Called with the optimiser; by default one cycle over the stage.
         epochs: How long a part trains, for all or for each; None takes the Trainer's ``max_epochs``.
         keep_stages: Keep a part that did not lower the validation MAD, where it would be dropped.
+        crop: Height and width of the pieces of frames that parts train on; None takes whole frames.
+        pieces: How many are cut of each window.
     """
 
     required: frozenset[int] = frozenset()
@@ -69,12 +73,15 @@ class StagedTask(MattingTask):
         scheduler: LRSchedulerCallable | None,
         epochs: int | list[int] | None,
         keep_stages: bool,
+        crop: Size | None,
+        pieces: int,
     ) -> None:
         self.parts, self._first = parts, first[-1]
         losses = _for_each(loss or MattingLoss(), parts, "loss")
         self._losses = tuple(losses)  # plain, like the base: within the network it is registered already
         self._epochs: list[int | None] = _for_each(epochs, parts, "epochs")
         self.keep_stages = keep_stages
+        self.crop, self.pieces = crop, pieces
         self._base = (base if isinstance(base, Backbone) else Backbone(base),)
         self.stage = Stage(first)
         super().__init__(self.build(first), losses[first[-1]], optimizer, scheduler)
@@ -98,6 +105,12 @@ class StagedTask(MattingTask):
     def stage_number(self) -> tuple[int, int]:
         """Which stage it is, from 1 on, and how many there are."""
         return self.stage.parts[-1] - self._first + 1, self.parts - self._first
+
+    def cut(self, frames: Tensor, alpha: Tensor, batch: ClipBatch) -> tuple[Tensor, Tensor, ClipBatch]:
+        """Cut pieces from around the edges of training windows, if so asked; shapes are those of ``crop_to_edges``."""
+        if self.crop is None:
+            return frames, alpha, batch
+        return crop_to_edges(frames, alpha, batch, self.crop, self.pieces)
 
     def epochs_of(self, stage: Stage) -> int | None:
         """Return how many epochs a stage lasts, None if the Trainer decides."""
