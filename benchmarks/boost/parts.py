@@ -1,7 +1,7 @@
 """Which bases are boosted, on which footage, and by what recipes."""
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -10,6 +10,7 @@ from typing import Any
 
 import timm
 import torch
+from timm.optim import Muon
 
 from benchmarks.boost.stored import LEAD, Clips, Stored, Windows, make_windows, raise_clips, raise_windows
 from vmatte_pl.data.datamodule import MattingData
@@ -26,6 +27,9 @@ PEOPLE = {  # which of the real people's training clips come from where; the pre
     "GRID": ["0009", "0010", "0011"],
     "presenter": [],
 }
+ADAMW = partial(torch.optim.AdamW, weight_decay=1e-2)
+# Filters from scratch, moved as whole matrices, learn in 800 steps what AdamW teaches them in 3,000.
+MUON = partial(Muon, weight_decay=0.1, nesterov=True, adjust_lr_fn="original", fallback_lr_scale=0.15)
 ARCHITECTURES = ("Unet", "FPN", "Linknet", "PAN", "MAnet", "DeepLabV3")
 
 
@@ -43,6 +47,7 @@ class Recipe:
         crop: The piece of each window that it trains on; None is all of it.
         light: Strength of the changes of light.
         balanced: Whether each origin's windows are drawn as often as any other's, or each window.
+        optimizer: Called with the parameters and the rate.
     """
 
     settings: dict[str, Any]
@@ -54,6 +59,7 @@ class Recipe:
     crop: tuple[int, int] | None
     light: float
     balanced: bool
+    optimizer: Callable[..., torch.optim.Optimizer] = ADAMW
 
     @property
     def frames(self) -> int:
@@ -69,7 +75,7 @@ class Recipe:
         """Return what BwA and BuE are given."""
         return {
             "loss": MattingLoss(**self.loss),
-            "optimizer": lambda parameters: torch.optim.AdamW(parameters, lr=self.rate, weight_decay=1e-2),
+            "optimizer": partial(self.optimizer, lr=self.rate),
         }
 
 
@@ -176,7 +182,13 @@ def fine_recipes(encoder: str | None) -> dict[str, Recipe]:
     fine = fine_recipe()
     near = {
         name: replace(
-            fine, settings=_segmentation(name, encoder, band=10), rate=1e-3, steps=400, batch_size=8, crop=(128, 128)
+            fine,
+            settings=_segmentation(name, encoder, band=10),
+            rate=1e-3,
+            steps=400,
+            batch_size=8,
+            crop=(128, 128),
+            optimizer=ADAMW,
         )
         for name in ARCHITECTURES
     }
@@ -188,7 +200,7 @@ def fine_recipe() -> Recipe:
     settings = {"architecture": FINE, "encoder": None, "window": 0, "band": 10, "options": {"width": 24}}
     loss = {"laplacian": 0.0, "haar": 1.0, "temporal": 0.0, "cross_entropy": 0.0}
     # Before the learning rate has come down, weights swing by more than what validation could tell apart: no choice.
-    return Recipe(settings, loss, 3e-3, 3000, 1, 12, (96, 96), light=0.5, balanced=False)
+    return Recipe(settings, loss, 2e-2, 1500, 1, 12, (96, 96), light=0.5, balanced=False, optimizer=MUON)
 
 
 def _segmentation(architecture: str, encoder: str | None, **settings: Any) -> dict[str, Any]:
