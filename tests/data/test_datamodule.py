@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from tests.footage import write_composites
 from vmatte_pl.data.datamodule import MattingData
+from vmatte_pl.data.dataset import TrainWindows
 from vmatte_pl.data.demo import Recipe
 from vmatte_pl.data.loading import ClipSampler, EpochSampler
 from vmatte_pl.data.windows import chunks
@@ -131,6 +132,7 @@ def test_faulty_footage_is_refused_or_left_out(
         data_of((root, footage[1])).setup("fit")
     data = data_of((root, footage[1]), on_fault="skip", window=3)
     data.setup("fit")
+    assert isinstance(data.training, TrainWindows)
     assert [(clip.name, clip.fgr.ids) for clip in data.training.clips] == [
         ("0000_00002", [2, 3, 4, 5]),
         ("0001", [0, 1, 2]),
@@ -169,8 +171,50 @@ def test_demo_footage_is_made_when_asked_for(
     data = MattingData(name, name, window=3, size=(32, 40), workers=0)
     data.prepare_data()
     data.setup("fit")
+    assert isinstance(data.training, TrainWindows)
     assert {clip.fgr.home.parents[2] for clip in data.training.clips} == {footage[0]}
     assert set(made) == {name == "demo"}
+
+
+def test_a_share_of_training_is_procedural(footage: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vmatte_pl.data.demo.demo_footage", lambda **_: footage)
+    plain, mixed = data_of(footage, samples_per_epoch=12), data_of(footage, samples_per_epoch=16, procedural=0.25)
+    for data in (plain, mixed):
+        data.prepare_data()
+        data.setup("fit")
+    for epoch in (0, 3):
+        samples = [mixed.training[epoch, i] for i in range(16)]
+        built_in = [sample["clip"].startswith("demo/") for sample in samples]
+        assert built_in == [False, False, False, True] * 4
+        own = [sample for sample, other in zip(samples, built_in, strict=True) if not other]
+        assert all(torch.equal(own[i]["pha"], plain.training[epoch, i]["pha"]) for i in range(12))
+    assert not any(clip.startswith("demo/") for batch in mixed.val_dataloader() for clip in batch["clip"])
+
+
+def test_epochs_hold_every_window_beside_the_procedural_ones(
+    footage: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vmatte_pl.data.demo.demo_footage", lambda **_: footage)
+    plain, mixed = data_of(footage), data_of(footage, procedural=0.6)
+    for data in (plain, mixed):
+        data.setup("fit")
+    clips = [mixed.training[i]["clip"] for i in range(len(mixed.training))]
+    own = [clip for clip in clips if not clip.startswith("demo/")]
+    assert sorted(own) == sorted(plain.training[i]["clip"] for i in range(len(plain.training)))
+    assert len(clips) - len(own) == round(1.5 * len(own))  # more than there are: they come again
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.0])
+def test_a_procedural_share_is_below_one(footage: tuple[Path, Path], share: float) -> None:
+    with pytest.raises(ConfigError, match=r"--data\.procedural; set it to"):
+        data_of(footage, procedural=share).setup("fit")
+
+
+def test_clips_that_come_composed_are_not_mixed(tmp_path: Path) -> None:
+    for split in ("train", "valid"):
+        root = write_composites(tmp_path / split).parent
+    with pytest.raises(ConfigError, match="recompose to true"):
+        data_of((root, root), procedural=0.5, window=2).setup("fit")
 
 
 class Witness(pl.LightningModule):

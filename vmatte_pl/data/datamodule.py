@@ -1,5 +1,7 @@
 """The LightningDataModule: footage on disk -> batches on the training device."""
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,12 @@ from vmatte_pl.data.frames import Frames
 from vmatte_pl.data.layouts import Layout
 from vmatte_pl.data.loading import ClipLoader, ClipSampler, EpochSampler, collate, prepare_worker
 from vmatte_pl.data.manifest import Backbone
+from vmatte_pl.data.mixed import MixedWindows
 from vmatte_pl.data.protocols import Protocol, TestProtocol, write_choice
 from vmatte_pl.data.sources import DEMO, Sources, base_fits, without_base
 from vmatte_pl.data.splits import Split
 from vmatte_pl.data.views import Fit, Size
+from vmatte_pl.errors import ConfigError
 from vmatte_pl.types import ClipBatch
 
 
@@ -63,6 +67,8 @@ class MattingData(pl.LightningDataModule):
             camera does; 0 is nothing, 1 a third of the samples each. Costs time.
         edges: The share of training's samples whose alphas get softer or harder, wider or narrower edges, from 0 to
             1: so that an adapter looks for edges in the frame, and does not learn how one studio's keyer draws them.
+        procedural: The share of training's samples that are of the built-in footage, from 0 to below 1. What a few
+            clips do not show, such as legs, an adapter would take for background; there it sees whole figures too.
         tempo: How often training plays faster, slower, backwards, or pauses; 0 is never, 1 often.
         workers: Processes that load; 0 loads in the main process.
         seed: Seeds what training draws.
@@ -92,6 +98,7 @@ class MattingData(pl.LightningDataModule):
         strength: float = 1.0,
         damage: float = 0.0,
         edges: float = 0.0,
+        procedural: float = 0.0,
         tempo: float = 0.0,
         workers: int = 2,
         seed: int = 0,
@@ -107,6 +114,7 @@ class MattingData(pl.LightningDataModule):
         self.window, self.chunk, self.batch_size = window, chunk, batch_size
         self.samples_per_epoch, self.augment = samples_per_epoch, augment
         self.strength, self.damage, self.edges, self.tempo = strength, damage, edges, tempo
+        self.procedural = procedural
         self.workers, self.seed = workers, seed
         self.evaluation: dict[Split, WholeClips] = {}
 
@@ -129,31 +137,19 @@ class MattingData(pl.LightningDataModule):
     def prepare_data(self) -> None:
         """Make the built-in footage, if it is asked for and not there yet."""
         self.sources().prepare()
+        if self.procedural:
+            self._built_in().prepare()
 
     def setup(self, stage: str) -> None:
         """Scan the folders of the splits that ``stage`` needs.
 
         Raises:
             DataError: If footage is missing, does not match, or is too short.
+            ConfigError: If procedural footage cannot be mixed in.
         """
         self.stored_base = self.sources().stored_base() if stage == "fit" and self.use_base else None
         if stage == "fit":
-            clips, backgrounds = self._footage("train", self.size)
-            self.training = TrainWindows(
-                clips,
-                backgrounds,
-                window=self.window,
-                size=self.size,
-                fit=self.fit,
-                background=self.background,
-                augment=self.augment,
-                strength=self.strength,
-                damage=self.damage,
-                edges=self.edges,
-                tempo=self.tempo,
-                samples=self.samples_per_epoch,
-                seed=self.seed,
-            )
+            self.training = self._training()
         split: Split = "valid" if stage in {"fit", "validate"} else "test"
         clips, backgrounds = self._footage(split, self.eval_size)
         self.evaluation[split] = WholeClips(clips, backgrounds, chunk=self.chunk, size=self.eval_size, fit=self.fit)
@@ -178,6 +174,38 @@ class MattingData(pl.LightningDataModule):
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> ClipBatch:
         """Turn bytes into floats and compose them, on the training device."""
         return to_clip_batch(batch)
+
+    def _training(self) -> TrainWindows | MixedWindows:
+        clips, backgrounds = self._footage("train", self.size)
+        own = partial(self._windows, clips, backgrounds)
+        if not self.procedural:
+            return own(self.samples_per_epoch)
+        _check_mixing(self.procedural, composed=any(clip.com for clip in clips))
+        built_in = self._built_in()
+        figures = [replace(clip, name=f"{DEMO}/{clip.name}") for clip in built_in.clips("train")]
+        other = self._windows(figures, built_in.backgrounds_of("train", figures), None)
+        samples = self.samples_per_epoch and max(1, round(self.samples_per_epoch * (1 - self.procedural)))
+        return MixedWindows(own(samples), other, self.procedural)
+
+    def _windows(self, clips: list[Clip], backgrounds: list[Frames], samples: int | None) -> TrainWindows:
+        return TrainWindows(
+            clips,
+            backgrounds,
+            window=self.window,
+            size=self.size,
+            fit=self.fit,
+            background=self.background,
+            augment=self.augment,
+            strength=self.strength,
+            damage=self.damage,
+            edges=self.edges,
+            tempo=self.tempo,
+            samples=samples,
+            seed=self.seed,
+        )
+
+    def _built_in(self) -> Sources:
+        return replace(self.sources(), root=DEMO, backgrounds=DEMO, layout=None, protocol="all")
 
     def _footage(self, split: Split, size: Size | None) -> tuple[list[Clip], list[Frames]]:
         sources = self.sources()
@@ -214,3 +242,13 @@ class MattingData(pl.LightningDataModule):
         if checkpoint is not None and Path(checkpoint).parent.name == "checkpoints":
             return Path(checkpoint).parent.parent
         return Path(log_dir) if log_dir else None
+
+
+def _check_mixing(procedural: float, composed: bool) -> None:
+    if composed or not 0 <= procedural < 1:
+        raise ConfigError(
+            expected="a share below 1 of procedural samples, and clips that are composed in training",
+            found=f"{procedural}" + ", and clips that come composed" * composed,
+            where="--data.procedural",
+            remedy="set it to 0.25, and for clips that come composed to 0 or --data.recompose to true",
+        )

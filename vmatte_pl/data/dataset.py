@@ -61,7 +61,7 @@ def to_clip_batch(sample: Sample) -> ClipBatch:
     return cast(ClipBatch, batch)
 
 
-class _Samples(Dataset[Sample], Generic[_Key]):
+class Samples(Dataset[Sample], Generic[_Key]):
     """Fetches a batch at once, and hands an error on as a value: workers lose all but an error's text."""
 
     def __getitem__(self, key: _Key) -> Sample:
@@ -74,7 +74,7 @@ class _Samples(Dataset[Sample], Generic[_Key]):
             return error
 
 
-class TrainWindows(_Samples[int | Ticket]):
+class TrainWindows(Samples[int | Ticket]):
     """Windows of equal length and size from all clips, in a random order, each over a background of its own.
 
     ``dataset[i]`` is sample ``i`` of epoch 0, ``dataset[epoch, i]`` of any epoch: always the same one, in
@@ -168,7 +168,7 @@ class TrainWindows(_Samples[int | Ticket]):
         return clip, range(start, start + length)
 
 
-class WholeClips(_Samples[int]):
+class WholeClips(Samples[int]):
     """Whole clips in chunks, in order, each clip over one background: the same at every run.
 
     Args:

@@ -6,34 +6,38 @@ from torch import Tensor, nn
 
 
 class FineUnet(nn.Module):
-    """A Unet of three levels whose first one has the picture's own size, where those of smp begin at half of it.
+    """A Unet of four levels whose first one has the picture's own size, where those of smp begin at half of it.
 
-    Each pixel's logit comes from a square of about 50 pixels around it. It starts from scratch.
+    Full size is where convolutions cost most and matter least: that level is thin and has few. It starts from
+    scratch.
 
     Args:
         channels: Of its input.
-        width: Channels of its first level; the other two have twice as many.
+        width: Channels of its first level; the others have 2, 4 and 4 times as many.
 
     Shape:
-        - x: (N, C, H, W), H and W multiples of 4.
+        - x: (N, C, H, W), H and W multiples of 8.
         - output: (N, 1, H, W), logits.
     """
 
     def __init__(self, channels: int, width: int = 16) -> None:
         super().__init__()
-        full, half, quarter = width, 2 * width, 2 * width
+        full, half, quarter, eighth = width, 2 * width, 4 * width, 4 * width
         self.encoder = nn.ModuleList(
             [
                 nn.Sequential(*_conv(channels, full), *_conv(full, full)),
-                nn.Sequential(*_conv(full, half, stride=2), *_conv(half, half)),
-                nn.Sequential(*_conv(half, quarter, stride=2), *_conv(quarter, quarter, dilation=2)),
+                nn.Sequential(*_conv(full, half, stride=2), *_conv(half, half), *_conv(half, half)),
+                nn.Sequential(*_conv(half, quarter, stride=2), *_conv(quarter, quarter), *_conv(quarter, quarter)),
+                nn.Sequential(
+                    *_conv(quarter, eighth, stride=2), *_conv(eighth, eighth), *_conv(eighth, eighth, dilation=2)
+                ),
             ]
         )
         self.decoder = nn.ModuleList(
             [
-                nn.Sequential(*_conv(quarter, quarter)),
-                nn.Sequential(*_conv(quarter + half, full)),
-                nn.Sequential(*_conv(full + full, full)),
+                nn.Sequential(*_conv(eighth + quarter, quarter), *_conv(quarter, quarter)),
+                nn.Sequential(*_conv(quarter + half, half), *_conv(half, half)),
+                nn.Sequential(*_conv(half + full, full)),
             ]
         )
         self.segmentation_head = nn.Conv2d(full, 1, 3, padding=1)
@@ -44,8 +48,8 @@ class FineUnet(nn.Module):
         for level in self.encoder:
             x = level(x)
             seen.append(x)
-        x = self.decoder[0](seen.pop())
-        for level in self.decoder[1:]:
+        seen.pop()
+        for level in self.decoder:
             finer = seen.pop()
             x = level(torch.cat([F.interpolate(x, finer.shape[-2:], mode="bilinear"), finer], dim=1))
         logits: Tensor = self.segmentation_head(x)
