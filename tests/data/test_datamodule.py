@@ -191,6 +191,21 @@ def test_a_share_of_training_is_procedural(footage: tuple[Path, Path], monkeypat
     assert not any(clip.startswith("demo/") for batch in mixed.val_dataloader() for clip in batch["clip"])
 
 
+def test_procedural_samples_are_not_damaged_but_fit_into_batches_of_what_is(
+    footage: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vmatte_pl.data.demo.demo_footage", lambda **_: footage)
+    data = data_of(footage, procedural=0.5, damage=3.0, edges=1.0, batch_size=4)
+    data.setup("fit")
+    batch = next(iter(data.train_dataloader()))
+    layers = {key: batch[key].float() for key in ("fgr", "pha", "bgr", "com")}
+    composed = layers["bgr"] + (layers["fgr"] - layers["bgr"]) * layers["pha"] / 255
+    off = (composed - layers["com"]).abs().amax(dim=(1, 2, 3, 4))
+    assert [clip.startswith("demo/") for clip in batch["clip"]] == [False, True] * 2
+    assert off[1::2].max() < 1
+    assert off[::2].max() > 10
+
+
 def test_epochs_hold_every_window_beside_the_procedural_ones(
     footage: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

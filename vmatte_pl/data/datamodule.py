@@ -68,7 +68,8 @@ class MattingData(pl.LightningDataModule):
         edges: The share of training's samples whose alphas get softer or harder, wider or narrower edges, from 0 to
             1: so that an adapter looks for edges in the frame, and does not learn how one studio's keyer draws them.
         procedural: The share of training's samples that are of the built-in footage, from 0 to below 1. What a few
-            clips do not show, such as legs, an adapter would take for background; there it sees whole figures too.
+            clips do not show, such as legs, an adapter would take for background; there it sees whole figures too,
+            which ``damage`` and ``edges`` leave as they are.
         tempo: How often training plays faster, slower, backwards, or pauses; 0 is never, 1 often.
         workers: Processes that load; 0 loads in the main process.
         seed: Seeds what training draws.
@@ -183,26 +184,28 @@ class MattingData(pl.LightningDataModule):
         _check_mixing(self.procedural, composed=any(clip.com for clip in clips))
         built_in = self._built_in()
         figures = [replace(clip, name=f"{DEMO}/{clip.name}") for clip in built_in.clips("train")]
-        other = self._windows(figures, built_in.backgrounds_of("train", figures), None)
+        grounds = built_in.backgrounds_of("train", figures)
+        other = self._windows(figures, grounds, None, damage=0.0, edges=0.0)  # as the backbone knows them
         samples = self.samples_per_epoch and max(1, round(self.samples_per_epoch * (1 - self.procedural)))
         return MixedWindows(own(samples), other, self.procedural)
 
-    def _windows(self, clips: list[Clip], backgrounds: list[Frames], samples: int | None) -> TrainWindows:
-        return TrainWindows(
-            clips,
-            backgrounds,
-            window=self.window,
-            size=self.size,
-            fit=self.fit,
-            background=self.background,
-            augment=self.augment,
-            strength=self.strength,
-            damage=self.damage,
-            edges=self.edges,
-            tempo=self.tempo,
-            samples=samples,
-            seed=self.seed,
-        )
+    def _windows(
+        self, clips: list[Clip], backgrounds: list[Frames], samples: int | None, **settings: float
+    ) -> TrainWindows:
+        drawn: dict[str, Any] = {
+            "window": self.window,
+            "size": self.size,
+            "fit": self.fit,
+            "background": self.background,
+            "augment": self.augment,
+            "strength": self.strength,
+            "damage": self.damage,
+            "edges": self.edges,
+            "tempo": self.tempo,
+            "samples": samples,
+            "seed": self.seed,
+        }
+        return TrainWindows(clips, backgrounds, **{**drawn, **settings})
 
     def _built_in(self) -> Sources:
         return replace(self.sources(), root=DEMO, backgrounds=DEMO, layout=None, protocol="all")

@@ -1,5 +1,8 @@
 """Training samples of two datasets in one."""
 
+import torch
+
+from vmatte_pl.data.damage import compose_bytes
 from vmatte_pl.data.dataset import Sample, Samples, Ticket, TrainWindows
 
 
@@ -8,7 +11,7 @@ class MixedWindows(Samples[int | Ticket]):
 
     Args:
         own: Whose samples an epoch takes all of.
-        other: What is mixed in.
+        other: What is mixed in, undamaged.
         share: Of all samples that are the other's, at least 0 and less than 1.
     """
 
@@ -25,4 +28,11 @@ class MixedWindows(Samples[int | Ticket]):
         if before == by_now:
             return self.own[epoch, index - before]
         turn, place = divmod(before, len(self.other))
-        return self.other[epoch + turn, place]
+        sample = self.other[epoch + turn, place]
+        return _composed(sample) if self.own.damage else sample
+
+
+def _composed(sample: Sample) -> Sample:
+    """Compose a sample: those that are damaged have their composition beside their layers, and all of a batch must."""
+    fgr, pha, bgr = (sample[key].numpy() for key in ("fgr", "pha", "bgr"))
+    return {**sample, "com": torch.from_numpy(compose_bytes(fgr, pha[..., 0], bgr))}
