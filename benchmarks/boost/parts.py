@@ -91,7 +91,7 @@ class Part:
         test: Footage to test on.
         recipes: Those of the adapters, by their architecture.
         stages: The architectures of BwA's stages.
-        members: Those of BuE's members.
+        members: Those of BuE's members; where one comes again, it is that of the next seed.
         windows: How many training windows are made.
         origins: Which training clips come from where, if that is known; an origin without any is the validation's.
         without: Clips that are not trained on.
@@ -165,7 +165,7 @@ def parts(arguments: argparse.Namespace) -> Iterator[Part]:
     yield Part("people-tiny", TinyMatte(), work, train, test, recipes, *coarse, 840, PEOPLE)
     if arguments.rvm is not None:
         rvm = OnnxNetwork(str(arguments.rvm), constants={"downsample_ratio": 1.0})
-        fine = fine_recipes(encoder), (FINE, FINE), (FINE, "Unet")
+        fine = fine_recipes(encoder), (FINE, FINE), (FINE, FINE)  # on the validation clips a Unet beside it gained less
         # No demo's places: they are smooth, which makes edges easier than they are.
         yield Part("people-rvm", rvm, work, people_over(real), test, *fine, 540, PEOPLE)
 

@@ -78,7 +78,8 @@ def second_stage(part: Part, seed: int) -> dict[str, Any]:
 def ensemble(part: Part, seed: int) -> dict[str, Any]:
     """Train a head on members that were trained one by one."""
     recipes = [part.recipes[architecture] for architecture in part.members]
-    checkpoints = [str(_checkpoint(part, architecture, seed)) for architecture in part.members]
+    seeds = [(seed + part.members[:i].count(name)) % len(SEEDS) for i, name in enumerate(part.members)]
+    checkpoints = [str(_checkpoint(part, *member)) for member in zip(part.members, seeds, strict=True)]
     recipe = replace(part.recipes["Unet"], steps=HEAD_STEPS, batch_size=3)  # all frames of a window go through it
     torch.manual_seed(seed)
     adapters = [recipe.adapter(seed) for recipe in recipes]
@@ -174,12 +175,12 @@ def _whole(data: MattingData, names: list[str]) -> WholeClips:
 
 def rows(part: Part) -> list[Row]:
     """List the lines of a part's table, those first that others build on."""
-    members = [Row(name, seed, single(name)) for seed in SEEDS for name in part.members]
-    ensembles = [Row("BuE", seed, ensemble) for seed in SEEDS]
-    seeded = sorted([*members, *ensembles], key=lambda row: row.seed)
-    others = [Row(name, 0, single(name)) for name in ARCHITECTURES if name not in part.members]
+    names = dict.fromkeys(part.members)
+    members = [Row(name, seed, single(name)) for seed in SEEDS for name in names]
+    first, later = [row for row in members if row.seed == 0], [row for row in members if row.seed]
+    others = [Row(name, 0, single(name)) for name in ARCHITECTURES if name not in names]
     harm = [Row(f"without {origin}", 0, left_out(origin)) for origin in part.origins]
     tuned = [Row("fine-tuned", 0, finetuned)] if _size(part.base) else []  # a file of another framework has no weights
-    first = [row for row in seeded if row.seed == 0]
-    later = [row for row in seeded if row.seed]
-    return [Row("base", 0, frozen), *first, Row("second stage", 0, second_stage), *harm, *tuned, *later, *others]
+    ensembles = [Row("BuE", seed, ensemble) for seed in SEEDS]
+    second = Row("second stage", 0, second_stage)
+    return [Row("base", 0, frozen), *first, second, *harm, *tuned, *later, *ensembles, *others]
