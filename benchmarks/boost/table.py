@@ -7,8 +7,8 @@ from typing import Any
 INTRO = """# What boosting gains
 
 Written by `python -m benchmarks.boost`; lower is better, ± is over seeds. Times compare rows, not machines: rows
-may run side by side. An ensemble that names an adapter twice joins that of its own seed and that of the next one: its seeds
-share members, and spread less for that.
+may run side by side. An ensemble that names an adapter twice joins that of its own seed and that of the next one: its
+seeds share members, and spread less for that.
 """
 
 MEASURES = ("mad", "mse", "sad", "grad", "conn", "dtssd")
