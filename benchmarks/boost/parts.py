@@ -159,7 +159,7 @@ def parts(arguments: argparse.Namespace) -> Iterator[Part]:
     many = joined(work / "backgrounds", sources, (3, 3, 1))
     test = MattingData(str(arguments.realdata / "RealClips" / "realclips_512x288"), chunk=12, workers=0)
     people_over = partial(people, arguments.realdata)
-    # Who stands in full figure shows legs: where no one does, they are background, but for the procedural people.
+    # Where nobody in training stands in full figure, adapters take legs for background; procedural people show theirs.
     train = people_over(many, procedural=0.3)
     recipes = coarse_recipes(encoder, checks=1)  # one presenter cannot tell which weights are best for others
     yield Part("people-tiny", TinyMatte(), work, train, test, recipes, *coarse, 840, PEOPLE)

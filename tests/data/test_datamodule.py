@@ -176,8 +176,14 @@ def test_demo_footage_is_made_when_asked_for(
     assert set(made) == {name == "demo"}
 
 
-def test_a_share_of_training_is_procedural(footage: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def built_in(footage: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take tiny clips for the built-in ones."""
     monkeypatch.setattr("vmatte_pl.data.demo.demo_footage", lambda **_: footage)
+
+
+@pytest.mark.usefixtures("built_in")
+def test_a_share_of_training_is_procedural(footage: tuple[Path, Path]) -> None:
     plain, mixed = data_of(footage, samples_per_epoch=12), data_of(footage, samples_per_epoch=16, procedural=0.25)
     for data in (plain, mixed):
         data.prepare_data()
@@ -191,10 +197,8 @@ def test_a_share_of_training_is_procedural(footage: tuple[Path, Path], monkeypat
     assert not any(clip.startswith("demo/") for batch in mixed.val_dataloader() for clip in batch["clip"])
 
 
-def test_procedural_samples_are_not_damaged_but_fit_into_batches_of_what_is(
-    footage: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("vmatte_pl.data.demo.demo_footage", lambda **_: footage)
+@pytest.mark.usefixtures("built_in")
+def test_procedural_samples_are_not_damaged_but_fit_into_batches_of_what_is(footage: tuple[Path, Path]) -> None:
     data = data_of(footage, procedural=0.5, damage=3.0, edges=1.0, batch_size=4)
     data.setup("fit")
     batch = next(iter(data.train_dataloader()))
@@ -206,10 +210,8 @@ def test_procedural_samples_are_not_damaged_but_fit_into_batches_of_what_is(
     assert off[::2].max() > 10
 
 
-def test_epochs_hold_every_window_beside_the_procedural_ones(
-    footage: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("vmatte_pl.data.demo.demo_footage", lambda **_: footage)
+@pytest.mark.usefixtures("built_in")
+def test_epochs_hold_every_window_beside_the_procedural_ones(footage: tuple[Path, Path]) -> None:
     plain, mixed = data_of(footage), data_of(footage, procedural=0.6)
     for data in (plain, mixed):
         data.setup("fit")

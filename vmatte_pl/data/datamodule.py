@@ -178,34 +178,36 @@ class MattingData(pl.LightningDataModule):
 
     def _training(self) -> TrainWindows | MixedWindows:
         clips, backgrounds = self._footage("train", self.size)
-        own = partial(self._windows, clips, backgrounds)
+        own = partial(self._windows, clips, backgrounds, self.damage, self.edges)
         if not self.procedural:
             return own(self.samples_per_epoch)
         _check_mixing(self.procedural, composed=any(clip.com for clip in clips))
         built_in = self._built_in()
         figures = [replace(clip, name=f"{DEMO}/{clip.name}") for clip in built_in.clips("train")]
         grounds = built_in.backgrounds_of("train", figures)
-        other = self._windows(figures, grounds, None, damage=0.0, edges=0.0)  # as the backbone knows them
+        # Beside procedural samples that were damaged, adapters learnt less of real people.
+        other = self._windows(figures, grounds, damage=0.0, edges=0.0, samples=None)
         samples = self.samples_per_epoch and max(1, round(self.samples_per_epoch * (1 - self.procedural)))
         return MixedWindows(own(samples), other, self.procedural)
 
     def _windows(
-        self, clips: list[Clip], backgrounds: list[Frames], samples: int | None, **settings: float
+        self, clips: list[Clip], backgrounds: list[Frames], damage: float, edges: float, samples: int | None
     ) -> TrainWindows:
-        drawn: dict[str, Any] = {
-            "window": self.window,
-            "size": self.size,
-            "fit": self.fit,
-            "background": self.background,
-            "augment": self.augment,
-            "strength": self.strength,
-            "damage": self.damage,
-            "edges": self.edges,
-            "tempo": self.tempo,
-            "samples": samples,
-            "seed": self.seed,
-        }
-        return TrainWindows(clips, backgrounds, **{**drawn, **settings})
+        return TrainWindows(
+            clips,
+            backgrounds,
+            window=self.window,
+            size=self.size,
+            fit=self.fit,
+            background=self.background,
+            augment=self.augment,
+            strength=self.strength,
+            damage=damage,
+            edges=edges,
+            tempo=self.tempo,
+            samples=samples,
+            seed=self.seed,
+        )
 
     def _built_in(self) -> Sources:
         return replace(self.sources(), root=DEMO, backgrounds=DEMO, layout=None, protocol="all")

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 class FineUnet(nn.Module):
     """A Unet of four levels whose first one has the picture's own size, where those of smp begin at half of it.
 
-    A convolution costs most at full size, so that this level is thin and has few. It starts from scratch.
+    A convolution costs most at full size, so that level is thin and has few of them. It starts from scratch.
 
     Args:
         channels: Of its input.
