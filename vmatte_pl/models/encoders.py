@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from vmatte_pl.errors import CheckpointError, ConfigError
 from vmatte_pl.models.checkpoints import read_weights
+from vmatte_pl.models.dilated import mend_gradients
 from vmatte_pl.models.fine import FineUnet
 
 IMAGENET = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
@@ -57,7 +58,9 @@ def segmentation_network(
         start_from_the_current_frame(network, channels)
     elif weights is not None:
         load_encoder(network.encoder, weights, channels)
-    return network.to(memory_format=torch.channels_last)
+    network.to(memory_format=torch.channels_last)
+    mend_gradients(network)
+    return network
 
 
 def _fine_unet(encoder: str | None, weights: str | None, channels: int, options: dict[str, Any]) -> Any:
