@@ -182,5 +182,5 @@ def rows(part: Part) -> list[Row]:
     harm = [Row(f"without {origin}", 0, left_out(origin)) for origin in part.origins]
     tuned = [Row("fine-tuned", 0, finetuned)] if _size(part.base) else []  # a file of another framework has no weights
     ensembles = [Row("BuE", seed, ensemble) for seed in SEEDS]
-    second = Row("second stage", 0, second_stage)
-    return [Row("base", 0, frozen), *first, second, *harm, *tuned, *later, *ensembles, *others]
+    second, *further = [Row("second stage", seed, second_stage) for seed in SEEDS]
+    return [Row("base", 0, frozen), *first, second, *harm, *tuned, *later, *further, *ensembles, *others]
