@@ -105,6 +105,16 @@ def test_training_resumes_with_the_flags_given(run: Path, flags: list[str], monk
     assert resumed["global_step"] == 6
 
 
+def test_a_fit_without_a_logger_does_without_the_curve_of_the_learning_rate(
+    flags: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    curve = "--trainer.callbacks+=pytorch_lightning.callbacks.LearningRateMonitor"
+    assert main(["fit", "--config", CONFIG, *flags, curve, "--trainer.logger", "false"]) == 0
+    assert (tmp_path / "checkpoints/best.ckpt").is_file()
+    assert not (tmp_path / "runs").exists()
+
+
 def test_validate_and_predict_take_the_newest_run_too(
     run: Path, footage: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

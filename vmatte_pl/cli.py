@@ -103,8 +103,14 @@ class VmatteCLI(LightningCLI):
         """Leave the config alone, where Lightning would let a checkpoint's hyper-parameters override the flags."""
 
     def before_instantiate_classes(self) -> None:
-        """Keep the curves of a fit apart: what tests it must not write into its metrics.csv."""
+        """Keep the curves of a fit apart: what tests it must not write into its metrics.csv.
+
+        A fit without a logger does without the curve of the learning rate, which Lightning would miss.
+        """
         settings = self.config[self.config.subcommand]
+        if settings.trainer.logger is False:
+            callbacks = settings.trainer.callbacks or []
+            settings.trainer.callbacks = [x for x in callbacks if not x.class_path.endswith("LearningRateMonitor")]
         if self.config.subcommand != "fit":
             # what says so means a fit that is resumed elsewhere
             warnings.filterwarnings("ignore", "The dirpath has changed")
