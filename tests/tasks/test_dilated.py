@@ -1,13 +1,17 @@
-"""The gradients of dilated convolutions in low precision, against those in full precision."""
+"""The gradients of dilated convolutions in low precision, against those in full precision, in what tasks train."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from vmatte_pl.models import RVM, Adapter, VMFormer
+from tests.tasks.toys import data, trainer
+from vmatte_pl.models import RVM, Adapter, MattingNetwork, TinyMatte, VMFormer
 from vmatte_pl.models.dilated import mend_gradients
+from vmatte_pl.tasks import BuE, BwA, Pretrain
+from vmatte_pl.tasks.base import MattingTask
 
 
 def gradient(convolution: nn.Conv2d, x: Tensor, low: bool) -> Tensor:
@@ -36,13 +40,39 @@ def test_dilated_convolutions_in_groups_have_true_gradients(channels: int, group
     assert_true(convolution)
 
 
+class Others(MattingNetwork):
+    """A network of somebody else's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dilated = nn.Conv2d(48, 48, 3, padding=2, dilation=2, groups=48).to(memory_format=torch.channels_last)
+
+
 @pytest.mark.parametrize(
     "build",
-    [lambda: Adapter("DeepLabV3"), lambda: Adapter("PAN"), RVM, VMFormer],
-    ids=["DeepLabV3", "PAN", "RVM", "VMFormer"],
+    [
+        lambda: Pretrain(RVM()),
+        lambda: Pretrain(VMFormer()),
+        lambda: Pretrain(Others()),
+        lambda: BwA(TinyMatte(), [Adapter("DeepLabV3")]),
+        lambda: BuE(TinyMatte(), [Adapter("PAN"), Adapter("DeepLabV3")]),
+    ],
+    ids=["RVM", "VMFormer", "another's network", "BwA", "BuE"],
 )
-def test_so_have_those_of_networks(build: Callable[[], nn.Module]) -> None:
-    dilated = [m for m in build().modules() if isinstance(m, nn.Conv2d) and m.groups > 1 and m.dilation[0] > 1]
+def test_so_has_whatever_a_task_trains(build: Callable[[], MattingTask]) -> None:
+    task = build()
+    for _ in range(2):  # as two fits do
+        task.configure_model()
+    dilated = [m for m in task.trained.modules() if isinstance(m, nn.Conv2d) and m.groups > 1 and m.dilation[0] > 1]
     assert dilated
     for convolution in dilated:
         assert_true(convolution)
+
+
+def test_a_fit_has_its_network_mended(footage: tuple[Path, Path], tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    task = BwA(TinyMatte(pretrained=False), [Adapter("DeepLabV3", window=1)])
+    trainer(tmp_path).fit(task, datamodule=data(footage))
+    dilated = [m for m in task.trained.modules() if isinstance(m, nn.Conv2d) and m.groups > 1 and m.dilation[0] > 1]
+    assert dilated
+    assert all(m.weight.stride() == torch.empty(m.weight.shape).stride() for m in dilated)

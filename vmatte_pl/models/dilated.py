@@ -11,7 +11,8 @@ def mend_gradients(network: nn.Module) -> None:
 
     With colour last, of their weights or their input, oneDNN returns uninitialised memory for the gradient of the
     weights in bfloat16, from about 16 pixels square on (PyTorch 2.14, AVX-512): training wanders, and may end in a
-    loss of nan. DeepLabV3 and PAN dilate those of many an encoder; RVM and VMFormer have some.
+    loss of nan. DeepLabV3 and PAN dilate those of many an encoder; RVM and VMFormer have some. To do it twice changes
+    nothing more.
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d) and module.groups > 1 and max(module.dilation) > 1:

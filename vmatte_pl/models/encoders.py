@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from vmatte_pl.errors import CheckpointError, ConfigError
 from vmatte_pl.models.checkpoints import read_weights
-from vmatte_pl.models.dilated import mend_gradients
 from vmatte_pl.models.fine import FineUnet
 
 IMAGENET = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
@@ -59,7 +58,6 @@ def segmentation_network(
     elif weights is not None:
         load_encoder(network.encoder, weights, channels)
     network.to(memory_format=torch.channels_last)
-    mend_gradients(network)
     return network
 
 

@@ -14,6 +14,7 @@ from vmatte_pl.errors import ConfigError, TrainingError
 from vmatte_pl.losses import MattingLoss
 from vmatte_pl.metrics import MattingMetrics, matting_metrics
 from vmatte_pl.models.base import MattingNetwork, State
+from vmatte_pl.models.dilated import mend_gradients
 from vmatte_pl.results import NetworkScores, Scores
 from vmatte_pl.types import ClipBatch, StepOutput
 
@@ -62,6 +63,10 @@ class MattingTask(LightningModule):
     def outline(self) -> list[tuple[str, str, nn.Module]]:
         """Return the network's parts for a summary, from the frames on: a sign, what it is, the module."""
         return [("B", type(self.network).__name__, self.network)]
+
+    def configure_model(self) -> None:
+        """Give what trains true gradients, whoever's network it is; Lightning asks for it before each fit."""
+        mend_gradients(self.trained)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Give the optimiser what trains, and nothing else.

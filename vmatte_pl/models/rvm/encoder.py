@@ -5,7 +5,6 @@ from typing import cast
 from torch import Tensor, nn
 from torchvision.models import mobilenet_v3_large
 
-from vmatte_pl.models.dilated import mend_gradients
 from vmatte_pl.models.images import imagenet_normalised
 from vmatte_pl.models.rvm.layers import convolution, full_precision
 
@@ -16,7 +15,6 @@ class Backbone(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.features = mobilenet_v3_large(dilated=True).features
-        mend_gradients(self.features)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return 16, 24, 40 and 960 channels at a half, a quarter, an eighth and a sixteenth."""

@@ -10,7 +10,6 @@ from torchvision.models import mobilenet_v3_large
 
 from vmatte_pl.models.base import MattingNetwork, State
 from vmatte_pl.models.checkpoints import load_official, read_weights
-from vmatte_pl.models.dilated import mend_gradients
 from vmatte_pl.models.images import groups, imagenet_normalised
 from vmatte_pl.models.vmformer.mask_head import EarlyMaskHead, MaskHead
 from vmatte_pl.models.vmformer.pyramid import Pyramid, pyramid
@@ -59,7 +58,6 @@ class VMFormer(MattingNetwork):
             generation, queries = _told_by(official)
         # Nested as the official keys are; dilated, so that the last map stays at a sixteenth.
         features = mobilenet_v3_large(dilated=True).features
-        mend_gradients(features)
         self.backbone = nn.Sequential(nn.ModuleDict({"body": nn.ModuleDict({"features": features})}))
         self.input_proj = nn.ModuleList(
             nn.Sequential(nn.Conv2d(channels, _WIDTH, 1), nn.GroupNorm(32, _WIDTH)) for channels in (24, 40, 960)
