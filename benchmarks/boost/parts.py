@@ -165,7 +165,7 @@ def parts(arguments: argparse.Namespace) -> Iterator[Part]:
     yield Part("people-tiny", TinyMatte(), work, train, test, recipes, *coarse, 840, PEOPLE)
     if arguments.rvm is not None:
         rvm = OnnxNetwork(str(arguments.rvm), constants={"downsample_ratio": 1.0})
-        fine = fine_recipes(encoder), (FINE, FINE), (FINE, FINE)  # on the validation clips a Unet beside it gained less
+        fine = fine_recipes(encoder), (FINE, FINE), (FINE,) * 3  # on the validation clips a Unet beside it gained less
         # No demo's places: they are smooth, which makes edges easier than they are.
         yield Part("people-rvm", rvm, work, people_over(real), test, *fine, 540, PEOPLE)
 

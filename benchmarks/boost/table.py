@@ -7,9 +7,9 @@ from typing import Any
 INTRO = """# What boosting gains
 
 Written by `python -m benchmarks.boost`; lower is better, ± is over seeds. Times compare rows, not machines: rows
-may run side by side. An ensemble that names an adapter twice joins that of its own seed and that of the next one: its
-seeds share members, and spread less for that. A second stage stands on the first one of its seed, and what it takes to
-train comes on top of that one's.
+may run side by side. An ensemble that names an adapter three times joins those of all three seeds: its own seeds differ
+by their heads alone, and spread little for that. A second stage stands on the first one of its seed, and what it takes
+to train comes on top of that one's.
 """
 
 MEASURES = ("mad", "mse", "sad", "grad", "conn", "dtssd")
