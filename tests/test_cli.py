@@ -111,6 +111,9 @@ def test_a_fit_without_a_logger_does_without_the_curve_of_the_learning_rate(
     monkeypatch.chdir(tmp_path)
     curve = "--trainer.callbacks+=pytorch_lightning.callbacks.LearningRateMonitor"
     assert main(["fit", "--config", CONFIG, *flags, curve, "--trainer.logger", "false"]) == 0
+    alone = ["--trainer.callbacks", "pytorch_lightning.callbacks.LearningRateMonitor"]
+    elsewhere = ["--trainer.default_root_dir", "elsewhere", "--trainer.logger", "false"]
+    assert main(["fit", "--config", CONFIG, *flags, *alone, *elsewhere]) == 0
     assert (tmp_path / "checkpoints/best.ckpt").is_file()
     assert not (tmp_path / "runs").exists()
 

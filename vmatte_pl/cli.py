@@ -109,7 +109,8 @@ class VmatteCLI(LightningCLI):
         """
         settings = self.config[self.config.subcommand]
         if settings.trainer.logger is False:
-            callbacks = settings.trainer.callbacks or []
+            given = settings.trainer.callbacks or []
+            callbacks = given if isinstance(given, list) else [given]
             settings.trainer.callbacks = [x for x in callbacks if not x.class_path.endswith("LearningRateMonitor")]
         if self.config.subcommand != "fit":
             # what says so means a fit that is resumed elsewhere

@@ -22,6 +22,8 @@ def test_it_says_what_is_frozen_what_trains_and_what_comes_later() -> None:
     task.begin(Stage([0, 1]))
     assert status(summary_lines(task)) == {"B": "frozen", "A1": "frozen", "A2": "trains", "A3": "later"}
     assert "Stage 2 of 3:" in summary_lines(task)
+    task.begin(Stage([0, 2]))
+    assert status(summary_lines(task)) == {"B": "frozen", "A1": "frozen", "A2": "dropped", "A3": "trains"}
 
 
 def test_an_ensemble_trains_all_members_and_then_the_head() -> None:

@@ -12,6 +12,7 @@ from vmatte_pl.models import RVM, Adapter, MattingNetwork, TinyMatte, VMFormer
 from vmatte_pl.models.dilated import mend_gradients
 from vmatte_pl.tasks import BuE, BwA, Pretrain
 from vmatte_pl.tasks.base import MattingTask
+from vmatte_pl.tasks.staged import Stage
 
 
 def gradient(convolution: nn.Conv2d, x: Tensor, low: bool) -> Tensor:
@@ -30,6 +31,10 @@ def assert_true(convolution: nn.Conv2d) -> None:
     for _ in range(4):  # what is in uninitialised memory is chance
         rounded = gradient(convolution, x, low=True)
         torch.testing.assert_close(rounded, true, rtol=0, atol=0.02 * float(true.abs().max()))
+
+
+def dilated_of(network: nn.Module) -> list[nn.Conv2d]:
+    return [m for m in network.modules() if isinstance(m, nn.Conv2d) and m.groups > 1 and m.dilation[0] > 1]
 
 
 @pytest.mark.parametrize(("channels", "groups", "dilation"), [(240, 240, 2), (48, 48, 4), (64, 8, 2)])
@@ -63,7 +68,17 @@ def test_so_has_whatever_a_task_trains(build: Callable[[], MattingTask]) -> None
     task = build()
     for _ in range(2):  # as two fits do
         task.configure_model()
-    dilated = [m for m in task.trained.modules() if isinstance(m, nn.Conv2d) and m.groups > 1 and m.dilation[0] > 1]
+    dilated = dilated_of(task.trained)
+    assert dilated
+    for convolution in dilated:
+        assert_true(convolution)
+
+
+def test_so_has_the_stage_that_a_run_resumes_in() -> None:
+    task = BwA(TinyMatte(), [Adapter("Unet"), Adapter("DeepLabV3")])
+    task.configure_model()  # Lightning asks for it first, and loads the checkpoint then
+    task.begin(Stage([0, 1]))
+    dilated = dilated_of(task.trained)
     assert dilated
     for convolution in dilated:
         assert_true(convolution)
@@ -73,6 +88,6 @@ def test_a_fit_has_its_network_mended(footage: tuple[Path, Path], tmp_path: Path
     torch.manual_seed(0)
     task = BwA(TinyMatte(pretrained=False), [Adapter("DeepLabV3", window=1)])
     trainer(tmp_path).fit(task, datamodule=data(footage))
-    dilated = [m for m in task.trained.modules() if isinstance(m, nn.Conv2d) and m.groups > 1 and m.dilation[0] > 1]
+    dilated = dilated_of(task.trained)
     assert dilated
     assert all(m.weight.stride() == torch.empty(m.weight.shape).stride() for m in dilated)

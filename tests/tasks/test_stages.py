@@ -1,4 +1,5 @@
 import warnings
+from dataclasses import asdict
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -239,6 +240,13 @@ def test_a_checkpoint_of_something_else_is_not_resumed_from(footage: Footage, tm
         fit_stages(trainer(tmp_path / "resumed"), three(), data(footage), ckpt_path=tmp_path / "last.ckpt")
 
 
-def test_a_checkpoint_of_more_stages_than_there_are_adapters_is_refused(run: Run) -> None:
+def test_a_checkpoint_of_more_stages_than_there_are_adapters_is_refused(
+    run: Run, footage: Footage, tmp_path: Path
+) -> None:
+    more = tmp_path / "more.ckpt"
+    trainer(tmp_path).fit(three(), data(footage))
+    torch.save({**read(tmp_path / "last.ckpt"), "stage": asdict(Stage([0, 1, 2]))}, more)
+    with pytest.raises(CheckpointError, match="found 3 parts where the config has 1"):
+        fit_stages(trainer(tmp_path / "resumed"), BwA(base(), [adapter(1)]), data(footage), ckpt_path=more)
     with pytest.raises(CheckpointError, match="found 3 parts where the config has 1"):
         BwA(base(), [adapter(1)]).adopt(read(run[2] / "best.ckpt"))

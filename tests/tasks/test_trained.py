@@ -6,7 +6,7 @@ import yaml
 
 from tests.tasks.toys import Nobody, adapter, data, trainer
 from vmatte_pl.errors import CheckpointError
-from vmatte_pl.models import Boosted
+from vmatte_pl.models import Boosted, TinyMatte
 from vmatte_pl.tasks import BwA, Trained, fit_stages, load_task
 
 MODEL = {
@@ -37,6 +37,18 @@ def test_a_checkpoint_becomes_its_network_again(ckpt: tuple[str, BwA]) -> None:
     assert isinstance(again, Boosted)
     with torch.no_grad():
         torch.testing.assert_close(again(frames)[0], task.eval().network(frames)[0])
+
+
+@pytest.mark.parametrize("window", [0, 1])
+def test_it_remembers_what_its_network_does(window: int, tmp_path: Path) -> None:
+    task = BwA(TinyMatte(), [adapter(window)])  # which looks at single frames, as an adapter with a window of 0 does
+    content = {"state_dict": task.state_dict()}
+    task.on_save_checkpoint(content)
+    adapters = [{"class_path": "vmatte_pl.models.Adapter", "init_args": {"window": window}}]
+    settings = {"base": {"class_path": "vmatte_pl.models.TinyMatte"}, "adapters": adapters}
+    config = {"model": {"class_path": "vmatte_pl.tasks.BwA", "init_args": settings}}
+    torch.save({**content, "config": yaml.safe_dump(config)}, tmp_path / "run.ckpt")
+    assert Trained(str(tmp_path / "run.ckpt")).remembers == (window > 0)
 
 
 def test_it_can_be_boosted_further_and_shows_all_its_stages(ckpt: tuple[str, BwA]) -> None:

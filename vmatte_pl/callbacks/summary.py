@@ -27,13 +27,15 @@ def summary_lines(task: MattingTask) -> list[str]:
     """Return a line for the stage, one for each part of the task, and one for its checkpoints."""
     registered = {id(module) for module in task.modules()}
     trained = {id(module) for module in task.trained.modules()}
+    outline = task.outline()
+    newest = max(i for i, (_, _, part) in enumerate(outline) if id(part) in registered)
 
-    def status(part: nn.Module) -> str:
+    def status(place: int, part: nn.Module) -> str:
         if id(part) not in registered:
-            return "later"
+            return "later" if place > newest else "dropped"
         return "trains" if id(part) in trained else "frozen"
 
-    rows = [(sign, what, status(part), _millions(part)) for sign, what, part in task.outline()]
+    rows = [(sign, what, status(i, part), _millions(part)) for i, (sign, what, part) in enumerate(outline)]
     widths = [max(len(row[i]) for row in rows) for i in range(4)]
     parts = [
         f"  {sign:<{widths[0]}}  {what:<{widths[1]}}  {state:<{widths[2]}}  {count:>{widths[3]}} M parameters"

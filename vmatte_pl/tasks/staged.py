@@ -122,6 +122,7 @@ class StagedTask(MattingTask):
         self.loss = self._losses[stage.parts[-1]]
         self.network = self.build(stage.parts)
         self.trained.requires_grad_(True).train()
+        self.configure_model()  # where a run resumes, Lightning has asked for it before it loads the checkpoint
 
     def advance(self, best: dict[str, Any] | None, epoch: int, step: int) -> bool:
         """Take over what the stage brought, begin the next one, and return whether there is one.

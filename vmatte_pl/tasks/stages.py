@@ -46,8 +46,7 @@ def fit_stages(
         return
     _refuse_short_lived_processes(trainer, task)
     budget, fresh = _Budget(trainer.max_epochs, trainer.max_steps), _Fresh(trainer)
-    resumed = None if ckpt_path is None else read_checkpoint(Path(ckpt_path)).get(STAGE)
-    budget.grant(trainer, task, task.stage if resumed is None else Stage(**resumed))
+    budget.grant(trainer, task, _first_stage(task, ckpt_path))
     trainer.fit(task, datamodule=datamodule, ckpt_path=ckpt_path, **options)
     while task.advance(_best(trainer), trainer.current_epoch, trainer.global_step):
         fresh.restore(trainer)
@@ -57,6 +56,12 @@ def fit_stages(
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")  # the stage before's
             trainer.fit(task, datamodule=datamodule, **options)
+
+
+def _first_stage(task: StagedTask, ckpt_path: str | Path | None) -> Stage:
+    """Return the stage that a fit begins in; a checkpoint with more parts is refused when it is loaded."""
+    resumed = None if ckpt_path is None else read_checkpoint(Path(ckpt_path)).get(STAGE)
+    return task.stage if resumed is None or max(resumed["parts"]) >= task.parts else Stage(**resumed)
 
 
 @dataclass

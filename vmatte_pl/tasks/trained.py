@@ -41,6 +41,7 @@ class Trained(MattingNetwork):
     def __init__(self, ckpt: str) -> None:
         super().__init__()
         self.network = load_task(ckpt).network
+        self.remembers = self.network.remembers
 
     def forward(self, frames: Tensor, state: State = None) -> tuple[Tensor, State]:
         """Run the network."""
