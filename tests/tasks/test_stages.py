@@ -1,3 +1,4 @@
+import shutil
 import warnings
 from dataclasses import asdict
 from datetime import timedelta
@@ -146,6 +147,28 @@ def test_a_stage_that_does_not_improve_is_reported_and_dropped(
     assert task.stage.parts == Stage(**read(tmp_path / "best.ckpt")["stage"]).parts
     inner = "network.base.network.adapter."
     assert all(torch.equal(diary.began[2][k], v) for k, v in diary.began[1].items() if k.startswith(inner))
+
+
+def test_a_run_resumed_in_another_folder_knows_the_best_so_far(footage: Footage, tmp_path: Path) -> None:
+    def task() -> BwA:
+        adapters = [adapter(0), adapter(0, residual=False), adapter(1)]  # the second says 0.5 everywhere
+        return BwA(base(), adapters, optimizer=rates(1e-3, 0, 0), epochs=[1, 2, 1])
+
+    first, second, moved = tmp_path / "first", tmp_path / "second", tmp_path / "moved"
+    with pytest.raises(InterruptedError):  # before the second stage was measured, and so before it was no good
+        fit_stages(trainer(first, callbacks=(Interrupt(1),)), task(), data(footage))
+    best = read(first / "best.ckpt")["stage"]
+    assert best["parts"] == [0]
+    diary, resumed = Diary(), task()
+    fit_stages(trainer(second, callbacks=(diary,)), resumed, data(footage), ckpt_path=first / "last.ckpt")
+    assert (first / "best.ckpt").is_file()
+    stage = read(second / "best.ckpt")["stage"]
+    assert stage == best  # neither of the later two beat it
+    assert resumed.stage.parts == [0]
+    assert diary.parts == [[0, 1], [0, 2]]
+    shutil.move(first, moved)  # as when a relative path is another one elsewhere
+    fit_stages(trainer(tmp_path / "third"), task(), data(footage), ckpt_path=moved / "last.ckpt")
+    assert read(tmp_path / "third" / "best.ckpt")["stage"] == stage
 
 
 def test_a_stage_that_does_not_improve_stays_if_asked_to(footage: Footage, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """One fit of several stages: what is reset between them, and how long each lasts."""
 
 import math
+import shutil
 import warnings
 from copy import deepcopy
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pytorch_lightning import LightningDataModule, Trainer
+from pytorch_lightning import Callback, LightningDataModule, LightningModule, Trainer
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint, Timer
 from pytorch_lightning.strategies.launchers import _MultiProcessingLauncher
 
@@ -29,7 +30,8 @@ def fit_stages(
 
     A stage lasts its epochs, or the Trainer's ``max_epochs``; ``max_steps``, ``max_time`` and the patience of an
     ``EarlyStopping`` hold for each stage as well. It begins from the best weights so far, which ``ModelCheckpoint``
-    keeps over all stages: a stage that never beats them leaves no trace in the best checkpoint.
+    keeps over all stages: a stage that never beats them leaves no trace in the best checkpoint. A run that resumes in a
+    folder of its own begins with the best of the one before.
 
     Args:
         trainer: The Trainer.
@@ -41,13 +43,15 @@ def fit_stages(
     Raises:
         ConfigError: Several stages are to run in processes that live for one fit only.
     """
+    if ckpt_path is not None and Path(ckpt_path).is_file():
+        trainer.callbacks.insert(0, _Recall(Path(ckpt_path)))  # type: ignore[attr-defined]  # a list, set at run time
     if not isinstance(task, StagedTask):
-        trainer.fit(task, datamodule=datamodule, ckpt_path=ckpt_path, **options)
+        _fit(trainer, task, datamodule, ckpt_path, options)
         return
     _refuse_short_lived_processes(trainer, task)
     budget, fresh = _Budget(trainer.max_epochs, trainer.max_steps), _Fresh(trainer)
     budget.grant(trainer, task, _first_stage(task, ckpt_path))
-    trainer.fit(task, datamodule=datamodule, ckpt_path=ckpt_path, **options)
+    _fit(trainer, task, datamodule, ckpt_path, options)
     while task.advance(_best(trainer), trainer.current_epoch, trainer.global_step):
         fresh.restore(trainer)
         if task.keep_stages:
@@ -56,6 +60,52 @@ def fit_stages(
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")  # the stage before's
             trainer.fit(task, datamodule=datamodule, **options)
+
+
+def _fit(
+    trainer: Trainer,
+    task: MattingTask,
+    datamodule: LightningDataModule | None,
+    ckpt_path: str | Path | None,
+    options: dict[str, Any],
+) -> None:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The dirpath has changed")  # what would be forgotten is recalled
+        trainer.fit(task, datamodule=datamodule, ckpt_path=ckpt_path, **options)
+
+
+class _Recall(Callback):
+    """Bring the best checkpoint so far into the folder of a run that resumes.
+
+    Where that folder is another one, Lightning forgets how good the best one was, and would take whatever comes next
+    for the best.
+
+    Args:
+        resumed: The checkpoint to resume from.
+    """
+
+    def __init__(self, resumed: Path) -> None:
+        self._resumed: Path | None = resumed
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Do it once, when checkpoints have a folder."""
+        resumed, self._resumed = self._resumed, None
+        saved = {} if resumed is None else read_checkpoint(resumed).get("callbacks", {})
+        for callback in _monitors(trainer):
+            state = saved.get(callback.state_key)
+            if resumed is None or state is None or state["best_model_score"] is None or callback.dirpath is None:
+                continue
+            there = Path(state["best_model_path"])
+            there = there if there.is_file() else resumed.parent / there.name  # it was saved from another folder
+            here = Path(callback.dirpath) / there.name
+            if here.exists() or not there.is_file():
+                continue
+            if trainer.is_global_zero:
+                here.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(there, here)
+            callback.best_model_score = callback.kth_value = state["best_model_score"]
+            callback.best_model_path = callback.kth_best_model_path = str(here)
+            callback.best_k_models = {str(here): state["best_model_score"]}
 
 
 def _first_stage(task: StagedTask, ckpt_path: str | Path | None) -> Stage:
