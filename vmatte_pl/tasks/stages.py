@@ -12,6 +12,7 @@ import torch
 from pytorch_lightning import Callback, LightningDataModule, LightningModule, Trainer
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint, Timer
 from pytorch_lightning.strategies.launchers import _MultiProcessingLauncher
+from torch import Tensor
 
 from vmatte_pl.errors import ConfigError
 from vmatte_pl.runs import read_checkpoint
@@ -90,22 +91,30 @@ class _Recall(Callback):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Do it once, when checkpoints have a folder."""
         resumed, self._resumed = self._resumed, None
-        saved = {} if resumed is None else read_checkpoint(resumed).get("callbacks", {})
+        if resumed is None:
+            return
+        saved = read_checkpoint(resumed).get("callbacks", {}) if trainer.is_global_zero else {}
         for callback in _monitors(trainer):
-            state = saved.get(callback.state_key)
-            if resumed is None or state is None or state["best_model_score"] is None or callback.dirpath is None:
-                continue
-            there = Path(state["best_model_path"])
-            there = there if there.is_file() else resumed.parent / there.name  # it was saved from another folder
-            here = Path(callback.dirpath) / there.name
-            if here.exists() or not there.is_file():
-                continue
-            if trainer.is_global_zero:
-                here.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(there, here)
-            callback.best_model_score = callback.kth_value = state["best_model_score"]
-            callback.best_model_path = callback.kth_best_model_path = str(here)
-            callback.best_k_models = {str(here): state["best_model_score"]}
+            brought = trainer.strategy.broadcast(_bring(saved.get(callback.state_key), resumed, callback.dirpath))
+            if brought is not None:
+                path, score = brought
+                callback.best_model_score = callback.kth_value = score
+                callback.best_model_path = callback.kth_best_model_path = path
+                callback.best_k_models = {path: score}
+
+
+def _bring(state: dict[str, Any] | None, resumed: Path, folder: Any) -> tuple[str, Tensor] | None:
+    """Copy the best checkpoint that a ``ModelCheckpoint`` knew into ``folder``; return its path and score, or None."""
+    if state is None or state["best_model_score"] is None or folder is None:
+        return None
+    there = Path(state["best_model_path"])
+    there = there if there.is_file() else resumed.parent / there.name  # it was saved from another folder
+    here = Path(folder) / there.name
+    if here.exists() or not there.is_file():
+        return None
+    here.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(there, here)
+    return str(here), state["best_model_score"]
 
 
 def _first_stage(task: StagedTask, ckpt_path: str | Path | None) -> Stage:
