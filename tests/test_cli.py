@@ -93,8 +93,6 @@ def test_a_checkpoint_brings_its_config_and_flags_win_over_it(
     assert (run / "runs/bwa/version_0/results.json").is_file()
 
 
-# the resumed run has a folder of its own, and so its own best checkpoint
-@pytest.mark.filterwarnings("ignore:The dirpath has changed")
 def test_training_resumes_with_the_flags_given(run: Path, flags: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(run)
     last = run / "runs/bwa/version_0/checkpoints/last.ckpt"
