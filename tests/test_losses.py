@@ -3,6 +3,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from vmatte_pl.errors import ConfigError
 from vmatte_pl.losses import (
     MattingLoss,
     composition,
@@ -162,6 +163,11 @@ def test_the_weights_scale_their_terms_and_zero_leaves_one_out() -> None:
     assert terms.keys() == {"l1", "temporal"}
     torch.testing.assert_close(terms["l1"], 2 * l1(pred, true))
     torch.testing.assert_close(terms["temporal"], 0.5 * temporal(pred, true))
+
+
+def test_a_loss_without_terms_is_refused() -> None:
+    with pytest.raises(ConfigError, match="expected a loss with a weight other than 0, found 0 for all"):
+        MattingLoss(l1=0, laplacian=0, temporal=0, cross_entropy=0)
 
 
 def test_half_precision_is_taken_in_float32() -> None:

@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from kornia.geometry.transform import pyrdown
 from torch import Tensor, nn
 
+from vmatte_pl.errors import ConfigError
 from vmatte_pl.types import ClipBatch
 
 
@@ -166,6 +167,9 @@ class MattingLoss(nn.Module):
         composition: Weight of ``composition``.
         harm: Weight of ``harm``, where an alpha is corrected.
         unknown: How much a pixel of the unknown band counts in ``l1`` and ``composition``, where any other counts 1.
+
+    Raises:
+        ConfigError: All weights are 0.
     """
 
     def __init__(
@@ -191,6 +195,13 @@ class MattingLoss(nn.Module):
             "composition": composition,
             "harm": harm,
         }
+        if not any(self.weights.values()):
+            raise ConfigError(
+                expected="a loss with a weight other than 0",
+                found="0 for all of its terms",
+                where="model.loss",
+                remedy="set one, such as --model.loss.l1 1",
+            )
         self.unknown = unknown
 
     def forward(self, pred: Tensor, batch: ClipBatch, before: Tensor | None = None) -> dict[str, Tensor]:

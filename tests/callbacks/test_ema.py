@@ -8,6 +8,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 
 from tests.tasks.toys import Diary, Interrupt, Weights, adapter, base, copied, data, trainer
 from vmatte_pl.callbacks import AverageWeights
+from vmatte_pl.errors import ConfigError
 from vmatte_pl.tasks import BwA, fit_stages
 
 Footage = tuple[Path, Path]
@@ -30,6 +31,12 @@ class Trace(Callback):
 
     def on_validation_batch_start(self, trainer: Trainer, task: LightningModule, *_: Any) -> None:
         self.validated.append(copied(task))
+
+
+@pytest.mark.parametrize("decay", [-0.1, 1.0, 1.5])
+def test_a_decay_that_does_not_average_is_refused(decay: float) -> None:
+    with pytest.raises(ConfigError, match="expected a decay of 0 or more, below 1"):
+        AverageWeights(decay)
 
 
 def test_the_average_is_what_is_validated_and_saved(footage: Footage, tmp_path: Path) -> None:

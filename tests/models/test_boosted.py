@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from vmatte_pl.errors import ConfigError
 from vmatte_pl.models import Adapter, Backbone, Boosted, Ensemble, Head, MattingNetwork, Members, TinyMatte
 from vmatte_pl.models.base import State
 
@@ -111,6 +112,12 @@ def test_a_new_head_returns_the_members_mean() -> None:
     base, mean, joint = Ensemble(members(), Head(3)).eval().stages(frames)[0]
     torch.testing.assert_close(joint, mean, atol=1e-6, rtol=0)
     assert (base - mean).abs().max() > 0.01
+
+
+@pytest.mark.parametrize(("window", "width"), [(-1, 16), (2, 0)])
+def test_a_head_that_sees_nothing_is_refused(window: int, width: int) -> None:
+    with pytest.raises(ConfigError, match=f"found window {window}, width {width}"):
+        Head(2, window, width)
 
 
 def test_the_head_looks_back_as_far_as_its_window_and_never_ahead() -> None:

@@ -149,6 +149,33 @@ def test_a_stage_that_does_not_improve_is_reported_and_dropped(
     assert all(torch.equal(diary.began[2][k], v) for k, v in diary.began[1].items() if k.startswith(inner))
 
 
+def test_a_stage_that_was_never_validated_is_said_to_be_so(
+    footage: Footage, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    task = BwA(base(), [adapter(0), adapter(0)], epochs=[2, 1])
+    fit_stages(trainer(tmp_path, check_val_every_n_epoch=2), task, data(footage))
+    assert (
+        "Stage 2 of 2, Unet, tu-tf_mobilenetv3_small_minimal_100, 1 frame: ended before it was validated" in caplog.text
+    )
+    assert task.stage.parts == [0]
+
+
+def test_a_stage_is_judged_where_no_best_checkpoint_is_kept(footage: Footage) -> None:
+    diary = Diary()
+    adapters = [adapter(0), adapter(0, residual=False), adapter(1)]
+    task = BwA(base(), adapters, optimizer=rates(1e-3, 0, 0))
+    plain = Trainer(accelerator="cpu", max_epochs=1, logger=False, enable_checkpointing=False, callbacks=diary, **QUIET)
+    fit_stages(plain, task, data(footage))
+    assert diary.parts == [[0], [0, 1], [0, 2]]
+
+
+@pytest.mark.parametrize(("crop", "pieces"), [((96, 96), 0), ((0, 16), 1)])
+def test_pieces_that_cannot_be_cut_are_refused(crop: tuple[int, int], pieces: int) -> None:
+    with pytest.raises(ConfigError, match="expected one piece or more of 1x1 pixels or more"):
+        BwA(base(), [adapter(0)], crop=crop, pieces=pieces)
+
+
 def test_a_run_resumed_in_another_folder_knows_the_best_so_far(footage: Footage, tmp_path: Path) -> None:
     def task() -> BwA:
         adapters = [adapter(0), adapter(0, residual=False), adapter(1)]  # the second says 0.5 everywhere

@@ -6,6 +6,7 @@ import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 
+from vmatte_pl.errors import ConfigError
 from vmatte_pl.tasks.base import MattingTask
 
 EMA = "ema"
@@ -21,9 +22,19 @@ class AverageWeights(Callback):
 
     Args:
         decay: What share of the average a step leaves as it is; 0.999 averages over about a thousand steps.
+
+    Raises:
+        ConfigError: The share is not from 0 to 1.
     """
 
     def __init__(self, decay: float = 0.999) -> None:
+        if not 0 <= decay < 1:
+            raise ConfigError(
+                expected="a decay of 0 or more, below 1",
+                found=str(decay),
+                where="AverageWeights.decay",
+                remedy="set it to 0.999 for an average over about a thousand steps",
+            )
         self.decay = decay
         self._average: dict[str, Tensor] | None = None
         self._updates = self._step = 0

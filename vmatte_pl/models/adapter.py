@@ -47,8 +47,8 @@ class Adapter(nn.Module):
         residual: Correct the given alpha in logit space, or else predict a new one directly.
         band: How many pixels around the given alpha's edges it may correct; what lies further off stays as it is. For
             a base that finds whom it should, and misses hair and rims; None corrects everywhere. Residual only.
-        frozen_norm: Keep the encoder's batch normalisation as it came with ``encoder_weights``: small batches of one
-            kind of footage would bend it.
+        frozen_norm: Keep the statistics of the encoder's batch normalisation as they came with ``encoder_weights``:
+            small batches of one kind of footage would bend them.
         options: Further settings of the architecture by name, such as ``decoder_channels`` of a Unet.
 
     Shape:

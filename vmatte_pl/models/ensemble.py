@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from vmatte_pl.errors import ConfigError
 from vmatte_pl.models.adapter import Adapter, shift_logits
 from vmatte_pl.models.base import Frozen, MattingNetwork, State
 from vmatte_pl.models.boosted import with_past
@@ -26,10 +27,20 @@ class Head(nn.Module):
         - clues: (B, l + T, 2n + 4, H, W), see ``clues_of``: of T frames and the l before them.
         - alphas: (B, T, n, H, W) in [0, 1], the members'.
         - output: (B, T, 1, H, W) in [0, 1].
+
+    Raises:
+        ConfigError: The window or the width makes no sense.
     """
 
     def __init__(self, members: int, window: int = 2, width: int = 16) -> None:
         super().__init__()
+        if window < 0 or width < 1:
+            raise ConfigError(
+                expected="a head of 0 or more earlier frames and 1 or more channels",
+                found=f"window {window}, width {width}",
+                where="model.head_window, model.head_width",
+                remedy="leave them out for 2 and 16",
+            )
         self.window = window
         self.hidden = nn.Sequential(
             nn.Conv3d(2 * members + 4, width, (window + 1, 3, 3), padding=(0, 1, 1)),

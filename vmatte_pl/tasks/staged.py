@@ -58,6 +58,9 @@ class StagedTask(MattingTask):
         keep_stages: Keep a part that did not lower the validation MAD, where it would be dropped.
         crop: Height and width of the pieces of frames that parts train on; None takes whole frames.
         pieces: How many are cut of each window.
+
+    Raises:
+        ConfigError: There are no such pieces, or settings for another number of parts.
     """
 
     required: frozenset[int] = frozenset()
@@ -76,6 +79,13 @@ class StagedTask(MattingTask):
         crop: Size | None,
         pieces: int,
     ) -> None:
+        if pieces < 1 or min(crop or (1,)) < 1:
+            raise ConfigError(
+                expected="one piece or more of 1x1 pixels or more",
+                found=f"{pieces} of {crop}",
+                where="model.pieces, model.crop",
+                remedy="set --model.pieces 6 and --model.crop [96,96], or --model.crop null for whole frames",
+            )
         self.parts, self._first = parts, first[-1]
         losses = _for_each(loss or MattingLoss(), parts, "loss")
         self._losses = tuple(losses)  # plain, like the base: within the network it is registered already
@@ -142,14 +152,12 @@ class StagedTask(MattingTask):
     def _settle(self, best: dict[str, Any] | None) -> tuple[list[int], float | None]:
         """Take over the best weights; return the parts that stay and their validation MAD."""
         stage, last = self.stage, self.stage.parts[-1] + 1 == self.parts
-        if best is None:
-            return stage.parts, stage.mad
-        found = Stage(**best[STAGE])
+        found = stage if best is None else Stage(**best[STAGE])
         own = found.parts == stage.parts
         lower = own and _is_lower(found.mad, stage.before)
         stays = lower or self.keep_stages or stage.parts[-1] in self.required or (own and last)
         self._report(found.mad if lower else None, stays)
-        if own or last:
+        if best is not None and (own or last):
             self.adopt(best)
         return (stage.parts, found.mad if own else stage.mad) if stays else (stage.parts[:-1], stage.before)
 
@@ -159,7 +167,8 @@ class StagedTask(MattingTask):
         if lowered is not None:
             outcome = f"brought val/mad{start} to {lowered:.3f}"
         else:
-            outcome = f"did not lower val/mad{start}, {'but stays' if stays else 'and is dropped'}"
+            what = "ended before it was validated" if self.stage.mad is None else f"did not lower val/mad{start}"
+            outcome = f"{what}, {'but stays' if stays else 'and is dropped'}"
         rank_zero_info(f"Stage {number} of {count}, {self.name_of(self.stage.parts[-1])}: {outcome}")
 
     def adopt(self, checkpoint: dict[str, Any]) -> None:
