@@ -56,6 +56,18 @@ def test_the_fine_one_takes_no_encoder(wrong: dict[str, Any]) -> None:
         Adapter("FineUnet", **{"encoder": None, **wrong})
 
 
+def test_rectifiers_that_leak_let_something_through_where_plain_ones_die() -> None:
+    def seen(**options: float) -> torch.Tensor:
+        network = Adapter("FineUnet", None, window=0, options=options).network
+        with torch.no_grad():
+            network.decoder[-1][0].bias.fill_(-1e6)  # no channel of the last level is ever above 0
+        features: torch.Tensor = network.decoder[-1](torch.rand(1, 48, 8, 8))
+        return features
+
+    assert seen().count_nonzero() == 0
+    assert seen(negative_slope=0.1).std() > 0
+
+
 def test_an_architecture_of_smp_needs_an_encoder() -> None:
     with pytest.raises(ConfigError, match="found Unet, None"):
         Adapter("Unet", None)

@@ -1,3 +1,4 @@
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -66,9 +67,14 @@ def test_pretrained_filters_see_the_current_frame_only() -> None:
     rgb = torch.rand(2, 3, 3, 3)
     with torch.no_grad():  # what smp makes of RGB filters for 7 channels
         first.weight.copy_(torch.cat([rgb, rgb, rgb[:, :1]], dim=1) * 3 / 7)
-    start_from_the_current_frame(torch.nn.Sequential(first), 7)
-    torch.testing.assert_close(first.weight[:, :3], rgb)
-    assert first.weight[:, 3:].count_nonzero() == 0
+    beside, later = deepcopy(first), torch.nn.Conv2d(7, 2, 3)
+    network = torch.nn.Sequential(first, beside, later)
+    kept = later.weight.detach().clone()
+    start_from_the_current_frame(network, 7)
+    for stem in (first, beside):
+        torch.testing.assert_close(stem.weight[:, :3], rgb)
+        assert stem.weight[:, 3:].count_nonzero() == 0
+    assert torch.equal(later.weight, kept)
 
 
 def test_colours_are_normalised_as_the_weights_expect() -> None:

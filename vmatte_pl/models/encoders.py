@@ -62,9 +62,9 @@ def segmentation_network(
 
 
 def _fine_unet(encoder: str | None, weights: str | None, channels: int, options: dict[str, Any]) -> Any:
-    if encoder is not None or weights is not None or options.keys() - {"width"}:
+    if encoder is not None or weights is not None or options.keys() - {"width", "negative_slope"}:
         raise ConfigError(
-            expected="FineUnet without encoder and weights, and no option but width",
+            expected="FineUnet without encoder and weights, and no options but width and negative_slope",
             found=f"{encoder}, {weights}, {options}",
             where="adapter",
             remedy="set encoder and encoder_weights to null",
@@ -76,12 +76,14 @@ def start_from_the_current_frame(network: nn.Module, channels: int) -> None:
     """Give the pre-trained filters to I(t) alone; the earlier frames and the alpha start at zero.
 
     smp and timm repeat the RGB filters over all channels, scaled down by 3 / channels, so that a pre-trained encoder
-    would see the mean of all frames and take the alpha for a red picture.
+    would see the mean of all frames and take the alpha for a red picture. Some encoders look at it in several ways
+    side by side; what tells their first filters from later ones with as many channels is that they repeat themselves.
     """
-    first = next(m for m in network.modules() if isinstance(m, nn.Conv2d) and m.in_channels == channels)
+    wide = (m for m in network.modules() if isinstance(m, nn.Conv2d) and m.weight.shape[1] == channels)
     with torch.no_grad():
-        first.weight[:, :3] *= channels / 3
-        first.weight[:, 3:] = 0
+        for weight in (m.weight for m in wide if torch.equal(m.weight[:, 3], m.weight[:, 0])):
+            weight[:, :3] *= channels / 3
+            weight[:, 3:] = 0
 
 
 def load_encoder(encoder: nn.Module, path: str, channels: int) -> None:

@@ -1,5 +1,7 @@
 """A small segmentation network that works at full size: what corrects hair and rims, and nothing larger."""
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -13,30 +15,33 @@ class FineUnet(nn.Module):
     Args:
         channels: Of its input.
         width: Channels of its first level; the others have 2, 4 and 4 times as many.
+        negative_slope: That of its leaky rectifiers. Of plain ones, with 0, a whole level may die and let nothing
+            through any more: large steps that find little to learn drive it there, as in a second stage.
 
     Shape:
         - x: (N, C, H, W), H and W multiples of 8.
         - output: (N, 1, H, W), logits.
     """
 
-    def __init__(self, channels: int, width: int = 16) -> None:
+    def __init__(self, channels: int, width: int = 16, negative_slope: float = 0.0) -> None:
         super().__init__()
         full, half, quarter, eighth = width, 2 * width, 4 * width, 4 * width
+        conv = partial(_conv, negative_slope)
         self.encoder = nn.ModuleList(
             [
-                nn.Sequential(*_conv(channels, full), *_conv(full, full)),
-                nn.Sequential(*_conv(full, half, stride=2), *_conv(half, half), *_conv(half, half)),
-                nn.Sequential(*_conv(half, quarter, stride=2), *_conv(quarter, quarter), *_conv(quarter, quarter)),
+                nn.Sequential(*conv(channels, full), *conv(full, full)),
+                nn.Sequential(*conv(full, half, stride=2), *conv(half, half), *conv(half, half)),
+                nn.Sequential(*conv(half, quarter, stride=2), *conv(quarter, quarter), *conv(quarter, quarter)),
                 nn.Sequential(
-                    *_conv(quarter, eighth, stride=2), *_conv(eighth, eighth), *_conv(eighth, eighth, dilation=2)
+                    *conv(quarter, eighth, stride=2), *conv(eighth, eighth), *conv(eighth, eighth, dilation=2)
                 ),
             ]
         )
         self.decoder = nn.ModuleList(
             [
-                nn.Sequential(*_conv(eighth + quarter, quarter), *_conv(quarter, quarter)),
-                nn.Sequential(*_conv(quarter + half, half), *_conv(half, half)),
-                nn.Sequential(*_conv(half + full, full)),
+                nn.Sequential(*conv(eighth + quarter, quarter), *conv(quarter, quarter)),
+                nn.Sequential(*conv(quarter + half, half), *conv(half, half)),
+                nn.Sequential(*conv(half + full, full)),
             ]
         )
         self.segmentation_head = nn.Conv2d(full, 1, 3, padding=1)
@@ -55,5 +60,5 @@ class FineUnet(nn.Module):
         return logits
 
 
-def _conv(before: int, after: int, stride: int = 1, dilation: int = 1) -> list[nn.Module]:
-    return [nn.Conv2d(before, after, 3, stride, padding=dilation, dilation=dilation), nn.ReLU(inplace=True)]
+def _conv(slope: float, before: int, after: int, stride: int = 1, dilation: int = 1) -> list[nn.Module]:
+    return [nn.Conv2d(before, after, 3, stride, padding=dilation, dilation=dilation), nn.LeakyReLU(slope, inplace=True)]
