@@ -158,6 +158,17 @@ def test_several_processes_render_from_a_script_without_a_file(tmp_path: Path) -
     assert names(Path(run.stdout.strip()) / "train") == ["0000.jpg"]
 
 
+def test_a_script_that_its_own_processes_would_run_again_is_refused_and_does_not_hang(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from pathlib import Path; from vmatte_pl.data.demo import Recipe, demo_footage\n"
+        f"demo_footage(Path({str(tmp_path)!r}), Recipe(32, 18, (1, 1, 1), (2, 0, 0), (2, 0, 0)), workers=2)"
+    )
+    run = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False, timeout=120)  # noqa: S603 - ours
+    assert run.returncode == 1
+    assert 'put it under `if __name__ == "__main__":`' in run.stderr
+
+
 def test_the_cache_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     monkeypatch.delenv("VMATTE_CACHE", raising=False)

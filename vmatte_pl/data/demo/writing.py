@@ -1,12 +1,13 @@
 """Put the demo footage on disk, once, whole or not at all."""
 
 import shutil
+import sys
 import tempfile
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import current_process, get_context
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from tqdm import tqdm
 
 from vmatte_pl.cores import cores
 from vmatte_pl.data.demo import footage, grounds
+from vmatte_pl.errors import ConfigError
 from vmatte_pl.files import cache_folder
 
 VERSION = 3  # raise it whenever a pixel changes, so that nobody trains on a stale cache
@@ -106,15 +108,30 @@ def demo_footage(cache: Path | None = None, recipe: Recipe = FULL, workers: int 
 
     Returns:
         The folder of the foregrounds and the folder of the backgrounds.
+
+    Raises:
+        ConfigError: A script asks for it that each of its processes would run again from the start.
     """
     cache = cache or cache_folder()
     home = cache / recipe.name
     if not home.is_dir():
+        _refuse_to_wait_for_oneself()
         cache.mkdir(parents=True, exist_ok=True)
         with FileLock(cache / f"{recipe.name}.lock"):
             if not home.is_dir():
                 _write(home, recipe, workers or cores())
     return home / "foregrounds", home / "backgrounds"
+
+
+def _refuse_to_wait_for_oneself() -> None:
+    """A process that renders begins by running the script that started it, and would wait there for the others."""
+    if getattr(current_process(), "_inheriting", False):
+        raise ConfigError(
+            expected="a script that can be imported without doing its work",
+            found="work outside of a function",
+            where=sys.argv[0],
+            remedy='put it under `if __name__ == "__main__":`',
+        )
 
 
 def _write(home: Path, recipe: Recipe, workers: int) -> None:
