@@ -56,6 +56,15 @@ def test_the_fine_one_takes_no_encoder(wrong: dict[str, Any]) -> None:
         Adapter("FineUnet", **{"encoder": None, **wrong})
 
 
+@pytest.mark.parametrize("architecture", ["DeepLabV3", "PAN"])
+def test_a_training_batch_of_one_picture_is_refused_where_it_cannot_be_normalised(architecture: str) -> None:
+    adapter = Adapter(architecture, "resnet18", window=0).train()
+    frames, alpha = torch.rand(2, 1, 3, 32, 32), torch.rand(2, 1, 1, 32, 32)
+    adapter(frames, alpha)
+    with pytest.raises(ConfigError, match=f"expected training batches of two pictures or more for {architecture}"):
+        adapter(frames[:1], alpha[:1])
+
+
 def test_rectifiers_that_leak_let_something_through_where_plain_ones_die() -> None:
     def seen(**options: float) -> torch.Tensor:
         network = Adapter("FineUnet", None, window=0, options=options).network

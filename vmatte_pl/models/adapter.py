@@ -145,9 +145,23 @@ class Adapter(nn.Module):
         H, W = x.shape[-2:]
         right, below = (max(self.least - side, -side % STRIDE) for side in (W, H))
         x = F.pad(x, (0, right, 0, below), mode="replicate")
-        logits: Tensor = self.network(x.contiguous(memory_format=torch.channels_last))
-        logits = logits[..., :H, :W].float()
+        logits = self._run(x.contiguous(memory_format=torch.channels_last))[..., :H, :W].float()
         return logits if logits.shape[-2:] == size else F.interpolate(logits, size, mode="bilinear")
+
+
+    def _run(self, x: Tensor) -> Tensor:
+        try:
+            logits: Tensor = self.network(x)
+        except ValueError as error:
+            if len(x) > 1 or "more than 1 value per channel" not in str(error):
+                raise
+            raise ConfigError(  # DeepLabV3 and PAN normalise what each picture is on average
+                expected=f"training batches of two pictures or more for {self.description.partition(',')[0]}",
+                found="one",
+                where="data.batch_size",
+                remedy="set --data.batch_size 2, and --data.samples_per_epoch to a multiple of it",
+            ) from error
+        return logits
 
 
 def edge_band(alpha: Tensor, radius: int, soft: int = 4) -> Tensor:
