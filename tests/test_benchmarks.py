@@ -9,7 +9,8 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import default_collate
 
-from benchmarks.boost.parts import FINE, Part, joined
+from benchmarks.boost.keyed import key
+from benchmarks.boost.parts import FINE, Part, joined, with_more
 from benchmarks.boost.rows import Known, rows
 from benchmarks.boost.stored import LEAD, Clips, Stored, Windows, alpha_of, make_windows, score
 from benchmarks.boost.table import MEASURES, ORDER, write_table
@@ -113,6 +114,32 @@ def test_training_backgrounds_are_joined_and_those_of_validation_are_the_first_o
         folder = joined(tmp_path / "all", [tmp_path / "real", tmp_path / "demo"], [2, 1])
     found = {split: sorted(path.resolve().name for path in (folder / split).iterdir()) for split in ("train", "valid")}
     assert found == {"train": ["demo.jpg", "real.jpg", "real.jpg"], "valid": ["real.jpg"]}
+
+
+def test_further_people_are_trained_on_beside_those_of_the_kit(tmp_path: Path) -> None:
+    for clip in ("kit/train/{}/0000", "kit/valid/{}/0001", "more/{}/lwbsza"):
+        for layer in ("fgr", "pha"):
+            (tmp_path / clip.format(layer)).mkdir(parents=True)
+    for _ in range(2):  # a second run finds the links of the first
+        folder = with_more(tmp_path / "all", tmp_path / "kit", tmp_path / "more")
+    found = {split: sorted(path.name for path in (folder / split / "pha").iterdir()) for split in ("train", "valid")}
+    assert found == {"train": ["0000", "lwbsza"], "valid": ["0001"]}
+
+
+def test_a_person_is_keyed_off_a_screen_that_is_darker_towards_its_corners() -> None:
+    y, x = np.mgrid[:144, :180] / [[[144]], [[180]]] - 0.5
+    screen = (1 - 0.5 * (x**2 + y**2))[..., None] * np.array([50, 190, 220])
+    person = np.full((144, 180, 3), [90, 70, 60]) + 40 * np.sin(30 * x)[..., None]
+    distance = 0.3 - np.hypot(x, np.maximum(-y - 0.1, 0))  # a head, and all that is below it
+    alpha = np.clip(0.5 + 25 * distance, 0, 1)  # soft over 7 pixels
+    frame = alpha[..., None] * person + (1 - alpha[..., None]) * screen
+    fgr, pha = key(frame.astype(np.float32))
+    error = np.abs(pha / 255 - alpha)
+    assert error[(alpha == 0) | (alpha == 1)].max() < 0.05
+    assert error[(alpha > 0) & (alpha < 1)].mean() < 0.13  # what is hardly there is left out, as grain would hide it
+    opaque, soft = alpha == 1, (alpha > 0.2) & (alpha < 0.9)
+    assert np.abs(fgr - person)[opaque].mean() < 1
+    assert np.abs(fgr - person)[soft].mean() < 0.4 * np.abs(frame - person)[soft].mean()
 
 
 def test_stored_clips_score_as_a_test_does(footage: tuple[Path, Path], tmp_path: Path) -> None:

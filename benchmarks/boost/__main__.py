@@ -31,6 +31,7 @@ def main() -> None:
     parser.add_argument("--realdata", type=Path)
     parser.add_argument("--encoder", type=Path, help="ImageNet weights; without them encoders start from scratch")
     parser.add_argument("--rvm", type=Path, help="RVM's published ONNX file")
+    parser.add_argument("--more", type=Path, help="further people to train on, {fgr,pha}/<clip>; see keyed.py")
     parser.add_argument("--work", type=Path, default=Path("runs/boost"))
     parser.add_argument("--only", help="the part to run")
     parser.add_argument("--rows", nargs="*", help="the rows to run")

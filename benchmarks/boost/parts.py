@@ -95,6 +95,7 @@ class Part:
         windows: How many training windows are made.
         origins: Which training clips come from where, if that is known; an origin without any is the validation's.
         without: Clips that are not trained on.
+        others: Architectures that get a row of their own, beside those that are built on.
         done: What the rows that are done measured.
     """
 
@@ -109,6 +110,7 @@ class Part:
     windows: int
     origins: dict[str, list[str]] = field(default_factory=dict)
     without: list[str] = field(default_factory=list)
+    others: Sequence[str] = ARCHITECTURES
     done: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -158,7 +160,8 @@ def parts(arguments: argparse.Namespace) -> Iterator[Part]:
     sources = [real, arguments.realdata / "BackgroundVideos", demo_footage()[1]]
     many = joined(work / "backgrounds", sources, (3, 3, 1))
     test = MattingData(str(arguments.realdata / "RealClips" / "realclips_512x288"), chunk=12, workers=0)
-    people_over = partial(people, arguments.realdata)
+    kit = arguments.realdata / "VideoMatteReal"
+    people_over = partial(people, kit)
     # Where nobody in training stands in full figure, adapters take legs for background; procedural people show theirs.
     train = people_over(many, procedural=0.3)
     recipes = coarse_recipes(encoder, checks=1)  # one presenter cannot tell which weights are best for others
@@ -168,6 +171,12 @@ def parts(arguments: argparse.Namespace) -> Iterator[Part]:
         fine = fine_recipes(encoder), (FINE, FINE), (FINE,) * 3  # on the validation clips a Unet beside it gained less
         # No demo's places: they are smooth, which makes edges easier than they are.
         yield Part("people-rvm", rvm, work, people_over(real), test, *fine, 540, PEOPLE)
+        if arguments.more is not None:
+            further = sorted(folder.name for folder in (arguments.more / "fgr").iterdir())
+            clips = people(with_more(work / "people", kit, arguments.more), real)
+            origins = {**PEOPLE, "GRID": [*PEOPLE["GRID"], *further]}
+            leaky = {**fine[0], FINE: fine_recipe(negative_slope=0.1)}  # with plain rectifiers, second stages died
+            yield Part("people-rvm-more", rvm, work, clips, test, leaky, *fine[1:], 900, origins, others=())
 
 
 def coarse_recipes(encoder: str | None, checks: int) -> dict[str, Recipe]:
@@ -200,9 +209,9 @@ def fine_recipes(encoder: str | None) -> dict[str, Recipe]:
     return {**near, FINE: fine}
 
 
-def fine_recipe() -> Recipe:
-    """Return that of configs/refine.yaml."""
-    settings = {"architecture": FINE, "encoder": None, "window": 0, "band": 10}
+def fine_recipe(**options: float) -> Recipe:
+    """Return that of configs/refine.yaml; ``options`` are those of FineUnet."""
+    settings = {"architecture": FINE, "encoder": None, "window": 0, "band": 10, "options": options}
     loss = {"laplacian": 0.0, "haar": 1.0, "temporal": 0.0, "cross_entropy": 0.0}
     # Before the learning rate has come down, weights swing by more than what validation could tell apart: no choice.
     return Recipe(settings, loss, 1.2e-2, 3500, 1, 12, (96, 96), light=0.5, balanced=False, optimizer=MUON)
@@ -220,10 +229,10 @@ def _segmentation(architecture: str, encoder: str | None, **settings: Any) -> di
     }
 
 
-def people(realdata: Path, backgrounds: Path, procedural: float = 0.0) -> MattingData:
-    """Return the real people over some backgrounds, and a share of the demo's over theirs."""
+def people(root: Path, backgrounds: Path, procedural: float = 0.0) -> MattingData:
+    """Return real people over some backgrounds, and a share of the demo's over theirs."""
     return MattingData(
-        str(realdata / "VideoMatteReal"),
+        str(root),
         str(backgrounds),
         size=(288, 512),
         eval_size=(288, 512),
@@ -234,6 +243,17 @@ def people(realdata: Path, backgrounds: Path, procedural: float = 0.0) -> Mattin
         procedural=procedural,
         workers=0,
     )
+
+
+def with_more(folder: Path, kit: Path, more: Path) -> Path:
+    """Link the kit's training and validation clips into one folder, and further ones to train on."""
+    for split, source in (("train", kit / "train"), ("valid", kit / "valid"), ("train", more)):
+        for layer in ("fgr", "pha"):
+            (folder / split / layer).mkdir(parents=True, exist_ok=True)
+            for clip in (source / layer).iterdir():
+                with suppress(FileExistsError):
+                    (folder / split / layer / clip.name).symlink_to(clip.resolve())
+    return folder
 
 
 def joined(folder: Path, sources: Sequence[Path], times: Sequence[int]) -> Path:

@@ -11,7 +11,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 
-from benchmarks.boost.parts import ARCHITECTURES, Part, Recipe
+from benchmarks.boost.parts import Part, Recipe
 from benchmarks.boost.stored import Clips, Scores, score
 from vmatte_pl.data.datamodule import MattingData
 from vmatte_pl.data.dataset import WholeClips
@@ -178,7 +178,7 @@ def rows(part: Part) -> list[Row]:
     names = dict.fromkeys(part.members)
     members = [Row(name, seed, single(name)) for seed in SEEDS for name in names]
     first, later = [row for row in members if row.seed == 0], [row for row in members if row.seed]
-    others = [Row(name, 0, single(name)) for name in ARCHITECTURES if name not in names]
+    others = [Row(name, 0, single(name)) for name in part.others if name not in names]
     harm = [Row(f"without {origin}", 0, left_out(origin)) for origin in part.origins]
     tuned = [Row("fine-tuned", 0, finetuned)] if _size(part.base) else []  # a file of another framework has no weights
     ensembles = [Row("BuE", seed, ensemble) for seed in SEEDS]

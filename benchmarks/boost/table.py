@@ -18,6 +18,7 @@ PARTS = {
     "demo-tiny": "The embedded network, on the demo's test clips",
     "people-tiny": "The embedded network, on RealClips: people and backgrounds that no training saw",
     "people-rvm": "RobustVideoMatting with its published weights, on RealClips",
+    "people-rvm-more": "The same, trained on further people of the GRID corpus too",
 }
 
 ORDER = ("base", "fine-tuned", "FineUnet", "Unet", "FPN", "Linknet", "PAN", "MAnet", "DeepLabV3", "second stage", "BuE")
