@@ -6,6 +6,7 @@ import torch
 from vmatte_pl.errors import ConfigError
 from vmatte_pl.models import Adapter
 from vmatte_pl.models.adapter import edge_band, shift_logits
+from vmatte_pl.models.fine import FineUnet
 
 
 @pytest.mark.parametrize(
@@ -46,6 +47,39 @@ def test_the_fine_one_begins_as_the_identity_and_learns_at_any_size(window: int,
     corrected.sum().backward()
     assert adapter.network.segmentation_head.weight.grad.abs().sum() > 0
     assert adapter.description == f"FineUnet, {window + 1} frame{'s' * (window > 0)}"
+
+
+def test_a_logit_of_the_fine_one_depends_on_what_is_within_its_reach() -> None:
+    network = FineUnet(1, width=4, negative_slope=1.0)  # linear, so that nothing on the way is cut off
+    for parameter in network.parameters():
+        torch.nn.init.uniform_(parameter, 0.5, 1)
+    for place in (120, 121, 122, 123, 124, 125, 126, 127):
+        x = torch.zeros(1, 1, 8, 256, requires_grad=True)
+        network(x)[..., place].sum().backward()
+        assert x.grad is not None
+        seen = x.grad.abs().amax((0, 1, 2)).nonzero().flatten()
+        assert int(seen.min()) >= place - network.reach
+        assert int(seen.max()) <= place + network.reach
+
+
+@pytest.mark.parametrize("size", [(300, 400), (203, 309), (64, 40)])
+@pytest.mark.parametrize(
+    "where", [(slice(130, 150), slice(200, 240)), (slice(0, 9), slice(20, 24)), (slice(0), slice(0))]
+)
+def test_the_fine_one_looks_no_further_than_it_must(size: tuple[int, int], where: tuple[slice, slice]) -> None:
+    adapter = Adapter("FineUnet", None, window=0, band=4).eval()
+    torch.nn.init.normal_(adapter.network.segmentation_head.weight)
+    frames, alpha = torch.rand(1, 2, 3, *size), torch.zeros(1, 2, 1, *size)
+    alpha[..., *where] = 1
+    sizes: list[torch.Size] = []
+    adapter.network.register_forward_hook(lambda _, args, __: sizes.append(args[0].shape[-2:]))
+    with torch.no_grad():
+        alone = adapter(frames, alpha)
+        adapter.reach = None
+        whole = adapter(frames, alpha)
+    torch.testing.assert_close(alone, whole, atol=2e-5, rtol=0)
+    assert sizes[0].numel() < sizes[1].numel() or min(size) == 40
+    assert torch.equal(alone, alpha) == (alpha.amax() == 0)
 
 
 @pytest.mark.parametrize(

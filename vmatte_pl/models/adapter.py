@@ -101,6 +101,7 @@ class Adapter(nn.Module):
         self.least = LEAST.get(architecture.lower(), STRIDE)
         channels = 3 * (window + 1) + 1
         self.network = segmentation_network(architecture, encoder, encoder_weights, channels, options or {})
+        self.reach: int | None = getattr(self.network, "reach", None)
         mean, std = normalisation(encoder, encoder_weights)
         # An alpha of 0 or 1 becomes -1 or 1, about the range of a normalised colour. Both belong to the weights: they
         # are what these were trained with, wherever they came from.
@@ -132,10 +133,27 @@ class Adapter(nn.Module):
         T = alpha.shape[1]
         now, *before = (frames[:, self.window - k : self.window - k + T] for k in range(self.window + 1))
         x = torch.cat([now, *(past - now for past in before), alpha], dim=2).flatten(0, 1)
-        logits = self._segment((x - self.mean) / self.std).unflatten(0, alpha.shape[:2])
-        if self.band is not None:
-            logits = logits * edge_band(alpha, self.band)
+        x = (x - self.mean) / self.std
+        if self.band is None:
+            logits = self._segment(x).unflatten(0, alpha.shape[:2])
+        else:
+            near = edge_band(alpha, self.band)
+            logits = near * self._segment_where(near.flatten(0, 1), x).unflatten(0, alpha.shape[:2])
         return shift_logits(alpha, logits) if self.residual else logits.sigmoid(), logits
+
+    def _segment_where(self, near: Tensor, x: Tensor) -> Tensor:
+        """Give the logits where ``near`` is above 0; what these do not depend on is left out, if that is known.
+
+        Shape:
+            - near: (N, 1, H, W); x: (N, C, H, W).
+            - output: (N, 1, H, W).
+        """
+        if self.reach is None or self.scale < 1:
+            return self._segment(x)
+        rows, columns = (_span(near.amax(dim), self.reach) for dim in ((0, 1, 3), (0, 1, 2)))
+        logits = self._segment(x[..., rows, columns])
+        H, W = x.shape[-2:]
+        return F.pad(logits, (columns.start, W - columns.stop, rows.start, H - rows.stop))
 
     def _segment(self, x: Tensor) -> Tensor:
         """Run the network at any size: (N, C, H, W) -> float32 logits (N, 1, H, W)."""
@@ -147,7 +165,6 @@ class Adapter(nn.Module):
         x = F.pad(x, (0, right, 0, below), mode="replicate")
         logits = self._run(x.contiguous(memory_format=torch.channels_last))[..., :H, :W].float()
         return logits if logits.shape[-2:] == size else F.interpolate(logits, size, mode="bilinear")
-
 
     def _run(self, x: Tensor) -> Tensor:
         try:
@@ -162,6 +179,15 @@ class Adapter(nn.Module):
                 remedy="set --data.batch_size 2, and --data.samples_per_epoch to a multiple of it",
             ) from error
         return logits
+
+
+def _span(near: Tensor, reach: int) -> slice:
+    """Return the places within ``reach`` of those above 0, from a multiple of the stride on; a few at least."""
+    places, side = near.nonzero().flatten(), len(near)
+    if not len(places):
+        return slice(0, min(STRIDE, side))
+    first, last = int(places[0]), int(places[-1])
+    return slice(max(first - reach, 0) // STRIDE * STRIDE, min(last + 1 + reach, side))
 
 
 def edge_band(alpha: Tensor, radius: int, soft: int = 4) -> Tensor:

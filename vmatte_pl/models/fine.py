@@ -23,6 +23,9 @@ class FineUnet(nn.Module):
         - output: (N, 1, H, W), logits.
     """
 
+    reach = 73
+    """How many pixels away from a logit its input lies at most."""
+
     def __init__(self, channels: int, width: int = 16, negative_slope: float = 0.0) -> None:
         super().__init__()
         full, half, quarter, eighth = width, 2 * width, 4 * width, 4 * width
