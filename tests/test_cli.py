@@ -257,6 +257,10 @@ def test_schedules_are_named_in_the_config(
         (["--data.root", "nowhere"], "expected .* in .*nowhere.*; "),
         (["--data.window", "100"], "expected .*100.*; "),
         (["--data.window", "1"], r"more than 1 frames.* found 1 in data\.window; set --data\.window 3"),
+        (
+            ["--trainer.precision", "bf16-true"],
+            r"found bf16-true in trainer.precision; set --trainer.precision bf16-mixed",
+        ),
         (["--model.adapters.encoder", "resnet19"], r"found Unet, resnet19.* in adapter; see smp"),
         (["--config", "nothing.yaml"], r"found none in nothing\.yaml; choose one of base\.yaml, bue\.yaml, bwa\.yaml"),
     ],

@@ -17,7 +17,7 @@ from vmatte_pl import models, tasks  # noqa: F401
 from vmatte_pl.callbacks import SaveConfig
 from vmatte_pl.commands import backbones, check, compose, evaluate
 from vmatte_pl.data import datamodule  # noqa: F401
-from vmatte_pl.errors import VmatteError
+from vmatte_pl.errors import ConfigError, VmatteError
 from vmatte_pl.hardware import fastest_precision
 from vmatte_pl.memory import keep_freed_memory
 from vmatte_pl.runs import config_text, find_config, newest_checkpoint
@@ -124,8 +124,19 @@ class VmatteCLI(LightningCLI):
         fit_stages(self.trainer, model, **options)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
-        """Choose the precision that is fastest here, if the config leaves it open."""
+        """Choose the precision that is fastest here, if the config leaves it open.
+
+        Raises:
+            ConfigError: Weights are to be of less than single precision; frames and losses are not.
+        """
         given = self._get(self.config_init, "trainer")
+        if given.precision in ("16-true", "bf16-true"):
+            raise ConfigError(
+                expected="a precision that keeps weights in float32",
+                found=given.precision,
+                where="trainer.precision",
+                remedy=f"set --trainer.precision {given.precision.replace('true', 'mixed')}",
+            )
         if given.precision is None:
             kwargs["precision"] = fastest_precision(given.accelerator)
             rank_zero_info(f"Precision: {kwargs['precision']}, the fastest here; --trainer.precision sets another")
