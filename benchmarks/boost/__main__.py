@@ -2,11 +2,11 @@
 
     python -m benchmarks.boost --realdata realdata --encoder efficientnet_lite0.pth --rvm rvm_mobilenetv3_fp32.onnx
 
-``realdata`` is a folder with VideoMatteReal, Backgrounds and RealClips; without it, and without a file that a part
-needs, that part is left out. A row that is done is kept in boost.json with its scores and never run again: stop it at
-any moment, run it again, and it goes on. Windows, base alphas and checkpoints are in --work. ``--only NAME`` runs one
-part, ``--rows`` some rows of it, ``--seeds`` those of some seeds; processes side by side keep each other's rows.
-``--table`` only writes boost.md anew.
+``realdata`` is a folder with VideoMatteReal, Backgrounds and RealClips; without it, and without a file or a folder
+that a part needs, that part is left out. ``--more`` is footage of further people, which ``keyed.py`` makes. A row that
+is done is kept in boost.json with its scores and never run again: stop it at any moment, run it again, and it goes on.
+Windows, base alphas and checkpoints are in --work. ``--only NAME`` runs one part, ``--rows`` some rows of it,
+``--seeds`` those of some seeds; processes side by side keep each other's rows. ``--table`` only writes boost.md anew.
 """
 
 import argparse
