@@ -210,7 +210,7 @@ def fine_recipes(encoder: str | None) -> dict[str, Recipe]:
 
 
 def fine_recipe(**options: float) -> Recipe:
-    """Return that of configs/refine.yaml; ``options`` are those of FineUnet, whose rectifiers leak there."""
+    """Return that of configs/refine.yaml; ``options`` are those of FineUnet."""
     settings = {"architecture": FINE, "encoder": None, "window": 0, "band": 10, "options": options}
     loss = {"laplacian": 0.0, "haar": 1.0, "temporal": 0.0, "cross_entropy": 0.0}
     # Before the learning rate has come down, weights swing by more than what validation could tell apart: no choice.

@@ -16,7 +16,8 @@ class FineUnet(nn.Module):
         channels: Of its input.
         width: Channels of its first level; the others have 2, 4 and 4 times as many.
         negative_slope: That of its leaky rectifiers. Of plain ones, with 0, a whole level may die and let nothing
-            through any more: large steps that find little to learn drive it there, as in a second stage.
+            through any more: large steps that find little to learn drive it there, as in a second stage. Leaky ones
+            learn more of what they see, and lose more on footage of another kind.
 
     Shape:
         - x: (N, C, H, W), H and W multiples of 8.
