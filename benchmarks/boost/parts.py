@@ -251,8 +251,7 @@ def with_more(folder: Path, kit: Path, more: Path) -> Path:
         for layer in ("fgr", "pha"):
             (folder / split / layer).mkdir(parents=True, exist_ok=True)
             for clip in (source / layer).iterdir():
-                with suppress(FileExistsError):
-                    (folder / split / layer / clip.name).symlink_to(clip.resolve())
+                _link(folder / split / layer / clip.name, clip)
     return folder
 
 
@@ -263,12 +262,15 @@ def joined(folder: Path, sources: Sequence[Path], times: Sequence[int]) -> Path:
         for i, copies in enumerate(often):
             for path in (sources[i] / split).iterdir():
                 for copy in range(copies):
-                    link = folder / split / f"{i}-{copy}-{path.name}"
-                    if link.resolve() != path.resolve():
-                        link.unlink(missing_ok=True)
-                        with suppress(FileExistsError):  # another process has just done so
-                            link.symlink_to(path.resolve())
+                    _link(folder / split / f"{i}-{copy}-{path.name}", path)
     return folder
+
+
+def _link(link: Path, path: Path) -> None:
+    if link.resolve() != path.resolve():
+        link.unlink(missing_ok=True)
+        with suppress(FileExistsError):  # another process has just done so
+            link.symlink_to(path.resolve())
 
 
 def encoder_file(published: Path | None, work: Path) -> str | None:
