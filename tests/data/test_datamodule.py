@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.footage import write_composites
+from vmatte_pl.data import datamodule
 from vmatte_pl.data.datamodule import MattingData
 from vmatte_pl.data.dataset import TrainWindows
 from vmatte_pl.data.demo import Recipe
@@ -142,6 +143,19 @@ def test_faulty_footage_is_refused_or_left_out(
         data.training[index]
     assert "Left out, unreadable frame: 1 frame(s) in 1 place(s), the first in " in caplog.text
     assert "Left out, clip shorter than a window: 1 frame(s)" in caplog.text
+
+
+@pytest.mark.parametrize("few", [2, 50])
+def test_few_backgrounds_to_train_on_are_said_to_be_few(
+    footage: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(datamodule, "rank_zero_info", said.append)
+    monkeypatch.setattr(datamodule, "FEW_BACKGROUNDS", few)
+    there = len(list((footage[1] / "train").iterdir()))
+    assert 2 <= there < 50
+    data_of(footage).setup("fit")
+    assert [line.split(". ")[0] for line in said] == [f"Backgrounds to train on: {there}"] * (there < few)
 
 
 @pytest.mark.parametrize("workers", [0, 1])
