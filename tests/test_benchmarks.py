@@ -1,5 +1,6 @@
 """What benchmarks compare must be what they say that it is."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +8,13 @@ import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
+from PIL import Image
+from torch import Tensor
 from torch.utils.data import default_collate
 
 from benchmarks.boost.keyed import key
 from benchmarks.boost.parts import FINE, Part, joined, with_more
+from benchmarks.boost.photos import share_of_people
 from benchmarks.boost.rows import Known, rows
 from benchmarks.boost.stored import LEAD, Clips, Stored, Windows, alpha_of, make_windows, score
 from benchmarks.boost.table import MEASURES, ORDER, write_table
@@ -20,7 +24,7 @@ from tests.shared import golden_clips
 from tests.tasks.toys import QUIET
 from vmatte_pl.data.datamodule import MattingData
 from vmatte_pl.data.dataset import to_clip_batch
-from vmatte_pl.models import Adapter, Boosted, TinyMatte
+from vmatte_pl.models import Adapter, Boosted, MattingNetwork, TinyMatte
 from vmatte_pl.tasks import Bare
 
 NAMES = ("mad", "mse", "grad", "conn", "dtssd")
@@ -124,6 +128,25 @@ def test_further_people_are_trained_on_beside_those_of_the_kit(tmp_path: Path) -
         folder = with_more(tmp_path / "all", tmp_path / "kit", tmp_path / "more")
     found = {split: sorted(path.name for path in (folder / split / "pha").iterdir()) for split in ("train", "valid")}
     assert found == {"train": ["0000", "lwbsza"], "valid": ["0001"]}
+
+
+def test_heads_train_on_what_was_held_back_from_their_members(tmp_path: Path) -> None:
+    data = MattingData()
+    origins = {"dancer": ["0000"], "GRID": ["0009", "A2", "A3"], "presenter": []}
+    part = Part("part", TinyMatte(), tmp_path, data, data, {}, ("Unet", FINE), (FINE,), 1, origins, ["A2"], held=["A2"])
+    assert part.heads().without == ["0000", "0009", "A3"]
+    assert replace(part, held=[]).heads().without == ["A2"]
+
+
+def test_photographs_that_show_people_are_told_by_what_a_network_sees_of_them(tmp_path: Path) -> None:
+    class Red(MattingNetwork):
+        def forward(self, frames: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+            return frames[:, :, :1], state
+
+    photo = np.zeros((288, 512, 3), np.uint8)
+    photo[:, :128, 0] = 255
+    Image.fromarray(photo).save(tmp_path / "photo.png")
+    assert share_of_people(Red(), tmp_path / "photo.png") == pytest.approx(0.25)
 
 
 def test_a_person_is_keyed_off_a_screen_that_is_darker_towards_its_corners() -> None:

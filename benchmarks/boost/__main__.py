@@ -3,10 +3,11 @@
     python -m benchmarks.boost --realdata realdata --encoder efficientnet_lite0.pth --rvm rvm_mobilenetv3_fp32.onnx
 
 ``realdata`` is a folder with VideoMatteReal, Backgrounds and RealClips; without it, and without a file or a folder
-that a part needs, that part is left out. ``--more`` is footage of further people, which ``keyed.py`` makes. A row that
-is done is kept in boost.json with its scores and never run again: stop it at any moment, run it again, and it goes on.
-Windows, base alphas and checkpoints are in --work. ``--only NAME`` runs one part, ``--rows`` some rows of it,
-``--seeds`` those of some seeds; processes side by side keep each other's rows. ``--table`` only writes boost.md anew.
+that a part needs, that part is left out. ``--more`` is a folder of further people and places, from ``keyed.py`` and
+``photos.py``. A row that is done is kept in boost.json with its scores and never run again: stop it at any moment, run
+it again, and it goes on. Windows, base alphas and checkpoints are in --work. ``--only NAME`` runs one part, ``--rows``
+some rows of it, ``--seeds`` those of some seeds; processes side by side keep each other's rows. ``--table`` only writes
+boost.md anew.
 """
 
 import argparse
@@ -31,7 +32,7 @@ def main() -> None:
     parser.add_argument("--realdata", type=Path)
     parser.add_argument("--encoder", type=Path, help="ImageNet weights; without them encoders start from scratch")
     parser.add_argument("--rvm", type=Path, help="RVM's published ONNX file")
-    parser.add_argument("--more", type=Path, help="further people to train on, {fgr,pha}/<clip>; see keyed.py")
+    parser.add_argument("--more", type=Path, help="further people and places to train on; see keyed.py, photos.py")
     parser.add_argument("--work", type=Path, default=Path("runs/boost"))
     parser.add_argument("--only", help="the part to run")
     parser.add_argument("--rows", nargs="*", help="the rows to run")

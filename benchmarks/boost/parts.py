@@ -27,6 +27,7 @@ PEOPLE = {  # which of the real people's training clips come from where; the pre
     "GRID": ["0009", "0010", "0011"],
     "presenter": [],
 }
+HELD = ["A2", "bbwx8n", "lbbc2a"]  # of the further people; named as boost.md says
 ADAMW = partial(torch.optim.AdamW, weight_decay=1e-2)
 # Filters from scratch, moved as whole matrices, learn in 800 steps what AdamW teaches them in 3,000.
 MUON = partial(Muon, weight_decay=0.1, nesterov=True, adjust_lr_fn="original", fallback_lr_scale=0.15)
@@ -96,6 +97,8 @@ class Part:
         origins: Which training clips come from where, if that is known; an origin without any is the validation's.
         without: Clips that are not trained on.
         others: Architectures that get a row of their own, beside those that are built on.
+        held: Clips that no adapter is trained on, but the head of an ensemble: on footage that its members know by
+            heart there is nothing to see of how they err.
         done: What the rows that are done measured.
     """
 
@@ -111,6 +114,7 @@ class Part:
     origins: dict[str, list[str]] = field(default_factory=dict)
     without: list[str] = field(default_factory=list)
     others: Sequence[str] = ARCHITECTURES
+    held: list[str] = field(default_factory=list)
     done: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -137,6 +141,11 @@ class Part:
         origins = self.origins if recipe.balanced else {}
         drawn = {"batch_size": recipe.batch_size, "steps": steps, "seed": seed, "origins": origins}
         return Stored(windows, self.valid, **drawn, light=recipe.light, crop=recipe.crop)
+
+    def heads(self) -> "Part":
+        """Return the same with the footage that heads are trained on: what was held back, if there is such."""
+        known = [clip for clips in self.origins.values() for clip in clips if clip not in self.held]
+        return replace(self, without=known) if self.held else self
 
     def raised(self, network: MattingNetwork, name: str) -> "Part":
         """Return the same footage with a boosted network as the base."""
@@ -173,10 +182,12 @@ def parts(arguments: argparse.Namespace) -> Iterator[Part]:
         yield Part("people-rvm", rvm, work, people_over(real), test, *fine, 540, PEOPLE)
         if arguments.more is not None:
             further = sorted(folder.name for folder in (arguments.more / "fgr").iterdir())
-            clips = people(with_more(work / "people", kit, arguments.more), real)
+            scenes = joined(work / "backgrounds-more", [real, arguments.more / "Backgrounds"], (10, 1))
+            clips = people(with_more(work / "people", kit, arguments.more), scenes)
             origins = {**PEOPLE, "GRID": [*PEOPLE["GRID"], *further]}
-            leaky = {**fine[0], FINE: fine_recipe(negative_slope=0.1)}  # with plain rectifiers, second stages died
-            yield Part("people-rvm-more", rvm, work, clips, test, leaky, *fine[1:], 900, origins, others=())
+            leaky = {**fine[0], FINE: fine_recipe(negative_slope=0.1)}  # gained more with those who are held back
+            stages = leaky, *fine[1:]
+            yield Part("people-rvm-more", rvm, work, clips, test, *stages, 900, origins, HELD, others=(), held=HELD)
 
 
 def coarse_recipes(encoder: str | None, checks: int) -> dict[str, Recipe]:

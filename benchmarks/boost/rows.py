@@ -84,7 +84,7 @@ def ensemble(part: Part, seed: int) -> dict[str, Any]:
     torch.manual_seed(seed)
     adapters = [recipe.adapter(seed) for recipe in recipes]
     task = BuE(part.base, adapters, checkpoints=checkpoints, keep_stages=True, **recipe.task())
-    seconds = fit(task, part, recipe, _checkpoint(part, "head", seed), seed)
+    seconds = fit(task, part.heads(), recipe, _checkpoint(part, "head", seed), seed)
     mean = score(task.network, part.tests, stage=-2)
     label = f"BuE: a head on {', '.join(part.members)}, trained by themselves"
     return {**_row(label, score(task.network, part.tests), _size(task.trained), seconds), "mean": mean.all}
