@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -27,3 +31,19 @@ def test_the_precision_follows_the_machine(
 ) -> None:
     pretend(monkeypatch, **machine)
     assert fastest_precision(accelerator) == precision
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [({}, "10000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "active"}, "None")],
+)
+def test_threads_that_wait_soon_sleep_unless_one_says_otherwise(given: dict[str, str], expected: str) -> None:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("GOMP_", "OMP_"))}
+    said = subprocess.run(
+        [sys.executable, "-c", "import os, vmatte_pl; print(os.environ.get('GOMP_SPINCOUNT'))"],
+        env={**kept, **given},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout.strip() == expected
