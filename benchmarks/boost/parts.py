@@ -97,8 +97,7 @@ class Part:
         origins: Which training clips come from where, if that is known; an origin without any is the validation's.
         without: Clips that are not trained on.
         others: Architectures that get a row of their own, beside those that are built on.
-        held: Clips that no adapter is trained on, but the head of an ensemble: on footage that its members know by
-            heart there is nothing to see of how they err.
+        held: Those of ``without`` that the head of an ensemble is trained on: clips that its members do not know.
         done: What the rows that are done measured.
     """
 
