@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,17 @@ def test_a_checkpoint_is_plain_data_without_the_backbone(run: Path) -> None:
     content = torch.load(run / "runs/bwa/version_0/checkpoints/best.ckpt", weights_only=True)
     assert not any(name.startswith("network.base.") for name in content["state_dict"])
     assert yaml.safe_load(content["config"])["model"]["class_path"] == "vmatte_pl.tasks.BwA"
+
+
+def test_a_run_that_ended_before_it_was_validated_is_scored_by_its_last_checkpoint(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    ended = tmp_path / "runs/bwa/version_0/checkpoints/last.ckpt"
+    ended.parent.mkdir(parents=True)
+    shutil.copy(run / "runs/bwa/version_0/checkpoints/last.ckpt", ended)
+    monkeypatch.chdir(tmp_path)
+    assert main(["validate", "--trainer.limit_val_batches", "1"]) == 0
+    assert "version_0/checkpoints/last.ckpt, not validated, the only one of the newest run" in caplog.text
 
 
 def test_test_without_flags_takes_the_newest_run(

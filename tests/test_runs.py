@@ -38,6 +38,19 @@ def test_the_newest_run_is_the_one_that_wrote_last(tmp_path: Path) -> None:
     assert newest_checkpoint(tmp_path) == tmp_path / "bwa/version_10/checkpoints/best.ckpt"
 
 
+def test_a_run_that_ended_before_it_was_validated_has_its_last_checkpoint_alone(tmp_path: Path) -> None:
+    validated, ended = (tmp_path / f"bwa/version_{i}/checkpoints" for i in (0, 1))
+    for folder, names in ((validated, ("best.ckpt", "last.ckpt")), (ended, ("last.ckpt",))):
+        folder.mkdir(parents=True)
+        for name in names:
+            (folder / name).touch()
+    os.utime(validated / "best.ckpt", (1e9, 1e9))
+    os.utime(validated / "last.ckpt", (1e9, 1e9))
+    assert newest_checkpoint(tmp_path) == ended / "last.ckpt"
+    os.utime(validated / "last.ckpt", (3e9, 3e9))
+    assert newest_checkpoint(tmp_path) == validated / "best.ckpt"
+
+
 def test_no_run_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"found none in .*; train one with `vmatte fit"):
         newest_checkpoint(tmp_path)

@@ -20,7 +20,7 @@ from vmatte_pl.data import datamodule  # noqa: F401
 from vmatte_pl.errors import ConfigError, VmatteError
 from vmatte_pl.hardware import fastest_precision
 from vmatte_pl.memory import keep_freed_memory
-from vmatte_pl.runs import config_text, find_config, newest_checkpoint
+from vmatte_pl.runs import BEST, config_text, find_config, newest_checkpoint
 from vmatte_pl.tasks import fit_stages
 from vmatte_pl.tasks.base import MattingTask
 
@@ -180,8 +180,10 @@ def _complete(args: list[str]) -> list[str]:
         return args
     command, flags = args[:1], args[1:]
     if checkpoint is None:
-        checkpoint = str(newest_checkpoint())
-        rank_zero_info(f"Checkpoint: {checkpoint}, the best of the newest run; --ckpt_path names another")
+        newest = newest_checkpoint()
+        which = "the best" if newest.match(BEST) else "not validated, the only one"
+        checkpoint = str(newest)
+        rank_zero_info(f"Checkpoint: {checkpoint}, {which} of the newest run; --ckpt_path names another")
         flags = ["--ckpt_path", checkpoint, *flags]
     # the config comes first, so that flags override it
     return [*command, "--config", config_text(Path(checkpoint)), *flags]

@@ -12,8 +12,8 @@ from vmatte_pl.errors import CheckpointError, ConfigError
 RUNS = Path("runs")
 """Where the shipped configs put their runs, below the folder that ``vmatte`` is called from."""
 
-BEST = "checkpoints/best.ckpt"
-"""The best checkpoint within a run's folder."""
+BEST, LAST = "checkpoints/best.ckpt", "checkpoints/last.ckpt"
+"""Within a run's folder, the best checkpoint and the last one; a run that ended before it was validated has no best."""
 
 
 def find_config(name: str) -> Path:
@@ -40,12 +40,12 @@ def find_config(name: str) -> Path:
 
 
 def newest_checkpoint(runs: Path = RUNS) -> Path:
-    """Return the best checkpoint of the run in ``runs`` that wrote one last.
+    """Return the best checkpoint of the run in ``runs`` that wrote one last, or its last one if it has no best.
 
     Raises:
         CheckpointError: No run has one.
     """
-    found = sorted(runs.glob(f"**/{BEST}"), key=lambda p: p.stat().st_mtime)
+    found = [path for name in (BEST, LAST) for path in runs.glob(f"**/{name}")]
     if not found:
         raise CheckpointError(
             expected=f"a run with {BEST}",
@@ -53,7 +53,9 @@ def newest_checkpoint(runs: Path = RUNS) -> Path:
             where=runs.resolve(),
             remedy="train one with `vmatte fit --config bwa.yaml`, or pass --ckpt_path",
         )
-    return found[-1]
+    newest = max(found, key=lambda path: path.stat().st_mtime)
+    best = newest.with_name(Path(BEST).name)
+    return best if best.is_file() else newest
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
