@@ -83,7 +83,7 @@ def test_training_sees_windows_mirrored_and_in_other_light_but_the_same_truth(
     assert {pieces[key].shape[-2:] for key in ("com", "pha", "base")} == {crop}
 
 
-def test_each_origin_is_drawn_as_often_as_any_other(footage: tuple[Path, Path], tmp_path: Path) -> None:
+def test_each_group_is_drawn_as_often_as_any_other(footage: tuple[Path, Path], tmp_path: Path) -> None:
     root, backgrounds = map(str, footage)
     data = MattingData(root, backgrounds, size=(32, 48), window=3 + LEAD, chunk=3, workers=0)
     windows = Windows(make_windows(tmp_path, data, TinyMatte(), 5))
@@ -136,6 +136,13 @@ def test_heads_train_on_what_was_held_back_from_their_members(tmp_path: Path) ->
     part = Part("part", TinyMatte(), tmp_path, data, data, {}, ("Unet", FINE), (FINE,), 1, origins, ["A2"], held=["A2"])
     assert part.heads().without == ["0000", "0009", "A3"]
     assert replace(part, held=[]).heads().without == ["A2"]
+
+
+def test_speakers_of_grid_are_people_of_their_own_and_others_one_an_origin(tmp_path: Path) -> None:
+    data = MattingData()
+    origins = {"dancer": ["0000", "0001"], "GRID": ["0009", "A2"], "presenter": []}
+    part = Part("part", TinyMatte(), tmp_path, data, data, {}, ("Unet", FINE), (FINE,), 1, origins)
+    assert part.people == {"dancer": ["0000", "0001"], "presenter": [], "0009": ["0009"], "A2": ["A2"]}
 
 
 def test_photographs_that_show_people_are_told_by_what_a_network_sees_of_them(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import timm
 import torch
@@ -47,7 +47,7 @@ class Recipe:
         batch_size: Windows in a step.
         crop: The piece of each window that it trains on; None is all of it.
         light: Strength of the changes of light.
-        balanced: Whether each origin's windows are drawn as often as any other's, or each window.
+        alike: What is drawn as often as any other of its kind.
         optimizer: Called with the parameters and the rate.
     """
 
@@ -59,7 +59,7 @@ class Recipe:
     batch_size: int
     crop: tuple[int, int] | None
     light: float
-    balanced: bool
+    alike: Literal["windows", "people", "origins"]
     optimizer: Callable[..., torch.optim.Optimizer] = ADAMW
 
     @property
@@ -121,6 +121,12 @@ class Part:
         """Where this part keeps what it makes."""
         return self.work / self.name
 
+    @property
+    def people(self) -> dict[str, list[str]]:
+        """Which training clips show whom: each of GRID's a speaker of its own, those of another origin one person."""
+        speakers = {clip: [clip] for clip in self.origins.get("GRID", ())}
+        return {**{origin: clips for origin, clips in self.origins.items() if origin != "GRID"}, **speakers}
+
     @cached_property
     def valid(self) -> Clips:
         """The clips that choose the best weights."""
@@ -137,8 +143,8 @@ class Part:
         """Return what trains for some steps an epoch."""
         folder = make_windows(self.folder / "windows", self.train, self.base, self.windows)
         windows = Windows(folder, self.without, recipe.frames)
-        origins = self.origins if recipe.balanced else {}
-        drawn = {"batch_size": recipe.batch_size, "steps": steps, "seed": seed, "origins": origins}
+        groups = {"windows": {}, "people": self.people, "origins": self.origins}[recipe.alike]
+        drawn = {"batch_size": recipe.batch_size, "steps": steps, "seed": seed, "groups": groups}
         return Stored(windows, self.valid, **drawn, light=recipe.light, crop=recipe.crop)
 
     def heads(self) -> "Part":
@@ -184,8 +190,9 @@ def parts(arguments: argparse.Namespace) -> Iterator[Part]:
             scenes = joined(work / "backgrounds-more", [real, arguments.more / "Backgrounds"], (10, 1))
             clips = people(with_more(work / "people", kit, arguments.more), scenes)
             origins = {**PEOPLE, "GRID": [*PEOPLE["GRID"], *further]}
-            leaky = {**fine[0], FINE: fine_recipe(negative_slope=0.1)}  # gained more with those who are held back
-            stages = leaky, *fine[1:]
+            # Both gained more with those who are held back; the dancer's windows would be a third of all.
+            leaky = replace(fine_recipe(negative_slope=0.1), alike="people")
+            stages = {**fine[0], FINE: leaky}, *fine[1:]
             yield Part("people-rvm-more", rvm, work, clips, test, *stages, 900, origins, HELD, others=(), held=HELD)
 
 
@@ -194,7 +201,7 @@ def coarse_recipes(encoder: str | None, checks: int) -> dict[str, Recipe]:
     loss = {"temporal": 0.0, "harm": 1.0}
     coarse = {
         name: Recipe(
-            _segmentation(name, encoder, scale=0.5), loss, 1e-3, 320, checks, 6, None, light=1.5, balanced=True
+            _segmentation(name, encoder, scale=0.5), loss, 1e-3, 320, checks, 6, None, light=1.5, alike="origins"
         )
         for name in ARCHITECTURES
     }
@@ -224,7 +231,7 @@ def fine_recipe(**options: float) -> Recipe:
     settings = {"architecture": FINE, "encoder": None, "window": 0, "band": 10, "options": options}
     loss = {"laplacian": 0.0, "haar": 1.0, "temporal": 0.0, "cross_entropy": 0.0}
     # Before the learning rate has come down, weights swing by more than what validation could tell apart: no choice.
-    return Recipe(settings, loss, 1.2e-2, 3500, 1, 12, (96, 96), light=0.5, balanced=False, optimizer=MUON)
+    return Recipe(settings, loss, 1.2e-2, 3500, 1, 12, (96, 96), light=0.5, alike="windows", optimizer=MUON)
 
 
 def _segmentation(architecture: str, encoder: str | None, **settings: Any) -> dict[str, Any]:

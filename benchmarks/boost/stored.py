@@ -166,7 +166,7 @@ def alpha_of(network: MattingNetwork, frames: Tensor) -> Tensor:
 
 
 class Stored(pl.LightningDataModule):
-    """Train on stored windows, each origin's as often as any other's, and validate on stored clips.
+    """Train on stored windows, each group's as often as any other's, and validate on stored clips.
 
     A window is mirrored and seen in another light whenever it is drawn; the base's alpha stays that of the light that
     it was composed in.
@@ -177,7 +177,7 @@ class Stored(pl.LightningDataModule):
         batch_size: Windows in a step.
         steps: Steps in an epoch.
         seed: Decides what is drawn.
-        origins: Which clips come from where; those that none of them has are of one more.
+        groups: Which clips belong together; those that no group has are one more.
         light: Strength of the changes of light.
         crop: The pieces that are cut of them, while they are bytes: most of a large window is never looked at.
     """
@@ -189,7 +189,7 @@ class Stored(pl.LightningDataModule):
         batch_size: int,
         steps: int,
         seed: int,
-        origins: Mapping[str, Sequence[str]],
+        groups: Mapping[str, Sequence[str]],
         light: float = 1.0,
         crop: Size | None = None,
     ) -> None:
@@ -197,10 +197,10 @@ class Stored(pl.LightningDataModule):
         self.windows, self.valid = windows, valid
         self.batch_size, self.steps, self.light, self.crop = batch_size, steps, light, crop
         self.generator, self.rng = torch.Generator().manual_seed(seed), np.random.default_rng(seed)
-        origin_of = {clip: origin for origin, clips in origins.items() for clip in clips}
-        drawn_from = [origin_of.get(windows.clips[place]) for place in windows.chosen]
+        group_of = {clip: group for group, clips in groups.items() for clip in clips}
+        drawn_from = [group_of.get(windows.clips[place]) for place in windows.chosen]
         sizes = Counter(drawn_from)
-        self.shares = [1 / sizes[origin] for origin in drawn_from]
+        self.shares = [1 / sizes[group] for group in drawn_from]
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Load windows at random."""
