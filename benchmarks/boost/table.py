@@ -16,8 +16,9 @@ three at first, and thirteen more in the part that says so, whom `keyed.py` has 
 lbbc2a, lwbsza, sbia1a, bgal9n of speaker 16, bbwx8n of 25, bbbp8n of 27, and one each of six speakers whose names are
 lost: A1 to A4, D1, D2). Of these A2, bbwx8n and lbbc2a are held back: adapters are not trained on them, but chosen by
 them, and the heads of ensembles trained. That part has 405 photographs of Urban100, Sun-Hays80 and BSDS500 as
-backgrounds beside the seven that all have; `photos.py` has taken those in which RVM sees nobody. What all that is worth
-on footage of another origin is in the tables of harm.
+backgrounds beside the seven that all have; `photos.py` has taken those in which RVM sees nobody. Its adapters are shown
+each person as often as any other, where those of people-rvm are shown each window so. What all that is worth on footage
+of another origin is in the tables of harm.
 """
 
 MEASURES = ("mad", "mse", "sad", "grad", "conn", "dtssd")
