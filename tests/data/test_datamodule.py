@@ -158,6 +158,25 @@ def test_few_backgrounds_to_train_on_are_said_to_be_few(
     assert [line.split(". ")[0] for line in said] == [f"Backgrounds to train on: {there}"] * (there < few)
 
 
+@pytest.mark.parametrize(("pattern", "people"), [(None, None), (".*", 2), ("^.", 1), ("1$", 2)])
+def test_whom_clips_show_is_found_in_their_names(
+    footage: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, pattern: str | None, people: int | None
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(datamodule, "rank_zero_info", said.append)
+    data = data_of(footage, people=pattern)
+    data.setup("fit")
+    told = f"People to train on: {people} in 2 clips, each drawn as often as any other"
+    assert (told in said) == (people is not None)
+    assert isinstance(data.training, TrainWindows)
+    assert len(data.training.spans) == (people or 1)
+
+
+def test_a_pattern_that_is_none_is_refused(footage: tuple[Path, Path]) -> None:
+    with pytest.raises(ConfigError, match=r"expected a regular expression, found '\(' .*in --data\.people; write"):
+        data_of(footage, people="(").setup("fit")
+
+
 @pytest.mark.parametrize("workers", [0, 1])
 def test_an_unreadable_frame_is_one_line_from_any_worker(
     footage: tuple[Path, Path], tmp_path: Path, workers: int

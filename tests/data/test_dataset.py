@@ -102,6 +102,21 @@ def test_an_epoch_may_have_more_samples_than_windows(footage: tuple[Path, Path])
         dataset[7]
 
 
+def test_people_are_drawn_alike_and_their_windows_in_turn(footage: tuple[Path, Path]) -> None:
+    clips, backgrounds = find_clips(footage[0], "train"), find_backgrounds(footage[1], "train")
+    apart, same_one = (
+        TrainWindows(clips, backgrounds, window=3, size=(32, 40), augment=False, people=people, samples=12)
+        for people in (["anna", "ben"], ["anna", "anna"])
+    )
+    drawn = [apart[i] for i in range(12)]
+    assert [sorted(sample["clip"] for sample in drawn[i : i + 2]) for i in range(0, 12, 2)] == [["0000", "0001"]] * 6
+    starts = {clip: [sample["start"] for sample in drawn if sample["clip"] == clip] for clip in ("0000", "0001")}
+    assert [sorted(starts["0000"][i : i + 2]) for i in (0, 2, 4)] == [[0, 3]] * 3
+    assert [sorted(starts["0001"][i : i + 3]) for i in (0, 3)] == [[0, 3, 5]] * 2
+    untold = windows_of(footage, augment=False, samples=12)
+    assert all(same(same_one[i], untold[i]) for i in range(12))
+
+
 def test_windows_stay_within_their_clip(footage: tuple[Path, Path]) -> None:
     dataset = windows_of(footage, samples=60)
     starts = {(s["clip"], s["start"]) for s in (dataset[i] for i in range(60))}

@@ -1,5 +1,6 @@
 """The LightningDataModule: footage on disk -> batches on the training device."""
 
+import re
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -70,6 +71,10 @@ class MattingData(pl.LightningDataModule):
             camera does; 0 is nothing, 1 a third of the samples each. Costs time.
         edges: The share of training's samples whose alphas get softer or harder, wider or narrower edges, from 0 to
             1: so that an adapter looks for edges in the frame, and does not learn how one studio's keyer draws them.
+        people: A regular expression that finds in a clip's name whom it shows, such as "^[^_]+" where names begin with
+            it; ".*" takes each clip for another person. As many of training's samples are then of each as of any
+            other; null draws by the length of footage, and whoever fills much of it is learnt best, at the cost of
+            the others.
         procedural: The share of training's samples that are of the built-in footage, from 0 to below 1. What a few
             clips do not show, such as legs, an adapter would take for background; there it sees whole figures too,
             which ``damage`` and ``edges`` leave as they are.
@@ -102,6 +107,7 @@ class MattingData(pl.LightningDataModule):
         strength: float = 1.0,
         damage: float = 0.0,
         edges: float = 0.0,
+        people: str | None = None,
         procedural: float = 0.0,
         tempo: float = 0.0,
         workers: int = 2,
@@ -118,7 +124,7 @@ class MattingData(pl.LightningDataModule):
         self.window, self.chunk, self.batch_size = window, chunk, batch_size
         self.samples_per_epoch, self.augment = samples_per_epoch, augment
         self.strength, self.damage, self.edges, self.tempo = strength, damage, edges, tempo
-        self.procedural = procedural
+        self.people, self.procedural = people, procedural
         self.workers, self.seed = workers, seed
         self.evaluation: dict[Split, WholeClips] = {}
 
@@ -149,7 +155,7 @@ class MattingData(pl.LightningDataModule):
 
         Raises:
             DataError: If footage is missing, does not match, or is too short.
-            ConfigError: If procedural footage cannot be mixed in.
+            ConfigError: If procedural footage cannot be mixed in, or ``people`` is no regular expression.
         """
         self.stored_base = self.sources().stored_base() if stage == "fit" and self.use_base else None
         if stage == "fit":
@@ -186,7 +192,7 @@ class MattingData(pl.LightningDataModule):
                 f"Backgrounds to train on: {len(backgrounds)}. So few are learnt by heart, and footage before others "
                 "may become worse; hundreds of photographs without people guard against it"
             )
-        own = partial(self._windows, clips, backgrounds, self.damage, self.edges)
+        own = partial(self._windows, clips, backgrounds, self.damage, self.edges, self._shown_in(clips))
         if not self.procedural:
             return own(self.samples_per_epoch)
         _check_mixing(self.procedural, composed=any(clip.com for clip in clips))
@@ -194,12 +200,37 @@ class MattingData(pl.LightningDataModule):
         figures = [replace(clip, name=f"{DEMO}/{clip.name}") for clip in built_in.clips("train")]
         grounds = built_in.backgrounds_of("train", figures)
         # Beside procedural samples that were damaged, adapters learnt less of real people.
-        other = self._windows(figures, grounds, damage=0.0, edges=0.0, samples=None)
+        other = self._windows(figures, grounds, damage=0.0, edges=0.0, people=None, samples=None)
         samples = self.samples_per_epoch and max(1, round(self.samples_per_epoch * (1 - self.procedural)))
         return MixedWindows(own(samples), other, self.procedural)
 
+    def _shown_in(self, clips: list[Clip]) -> list[str] | None:
+        """Return whom each clip shows, if that is to be told by its name."""
+        if self.people is None:
+            return None
+        try:
+            found = [re.search(self.people, clip.name) for clip in clips]
+        except re.error as error:
+            raise ConfigError(
+                expected="a regular expression",
+                found=f"{self.people!r} ({error})",
+                where="--data.people",
+                remedy='write one, such as "^[^_]+" for what stands before the first _ of a name',
+            ) from error
+        people = [match.group() if match else clip.name for match, clip in zip(found, clips, strict=True)]
+        rank_zero_info(
+            f"People to train on: {len(set(people))} in {len(clips)} clips, each drawn as often as any other"
+        )
+        return people
+
     def _windows(
-        self, clips: list[Clip], backgrounds: list[Frames], damage: float, edges: float, samples: int | None
+        self,
+        clips: list[Clip],
+        backgrounds: list[Frames],
+        damage: float,
+        edges: float,
+        people: list[str] | None,
+        samples: int | None,
     ) -> TrainWindows:
         return TrainWindows(
             clips,
@@ -213,6 +244,7 @@ class MattingData(pl.LightningDataModule):
             damage=damage,
             edges=edges,
             tempo=self.tempo,
+            people=people,
             samples=samples,
             seed=self.seed,
         )

@@ -19,7 +19,7 @@ from vmatte_pl.data.mattes import redraw_edges
 from vmatte_pl.data.shots import Footage, Shot, check_size
 from vmatte_pl.data.transforms import Augment, fit_composed, fit_layers
 from vmatte_pl.data.views import Fit, Size, Subject, find_subject
-from vmatte_pl.data.windows import chunks, retime, windows
+from vmatte_pl.data.windows import chunks, of_each, retime, windows
 from vmatte_pl.errors import DataError
 from vmatte_pl.types import ClipBatch
 
@@ -78,7 +78,8 @@ class TrainWindows(Samples[int | Ticket]):
     """Windows of equal length and size from all clips, in a random order, each over a background of its own.
 
     ``dataset[i]`` is sample ``i`` of epoch 0, ``dataset[epoch, i]`` of any epoch: always the same one, in
-    any process. An epoch takes every window once before it takes one twice, from a new frame on each time.
+    any process. An epoch takes every window once before it takes one twice, or every window of the same person, from a
+    new frame on each time.
 
     Args:
         clips: The foregrounds, each at least ``window`` frames long.
@@ -92,7 +93,8 @@ class TrainWindows(Samples[int | Ticket]):
         damage: Strength of blur, sharpening, lost resolution and JPEG blocks.
         edges: Share of the samples whose alphas get other edges.
         tempo: Strength of changes of pace, direction and pauses.
-        samples: Samples an epoch; None takes every window once.
+        people: Who each clip shows: as many samples are of each as of any other; None takes every window as often.
+        samples: Samples an epoch; None means as many as there are windows.
         seed: Seeds all that is drawn.
 
     Raises:
@@ -113,6 +115,7 @@ class TrainWindows(Samples[int | Ticket]):
         damage: float = 0.0,
         edges: float = 0.0,
         tempo: float = 0.0,
+        people: Sequence[str] | None = None,
         samples: int | None = None,
         seed: int = 0,
     ) -> None:
@@ -121,8 +124,9 @@ class TrainWindows(Samples[int | Ticket]):
         self.augment = Augment.of_strength(size, fit, strength) if augment else None
         self.damage = Damage(damage) if damage else None
         self.edges, self.tempo = edges, tempo
-        self.spans = windows([len(clip) for clip in long_enough(clips, window, Faults())], window)
-        self.samples = samples or len(self.spans)
+        spans = windows([len(clip) for clip in long_enough(clips, window, Faults())], window)
+        self.spans = of_each(people or [""] * len(clips), spans)
+        self.samples = samples or len(spans)
 
     def __len__(self) -> int:
         return self.samples
@@ -157,10 +161,12 @@ class TrainWindows(Samples[int | Ticket]):
         return background_frames(self.backgrounds, range(len(times)), rng, clip.fps, each, reducible=True)
 
     def _place(self, epoch: int, index: int, rng: np.random.Generator) -> tuple[Clip, Sequence[int]]:
-        """Choose the clip and the frames: a window in turn, begun up to half a window earlier or later."""
+        """Choose the clip and the frames: a person and a window in turn, begun up to half a window earlier or later."""
         turn, place = divmod(index, len(self.spans))
-        order = np.random.default_rng([self.seed, epoch, turn, 1]).permutation(len(self.spans))
-        span = self.spans[order[place]]
+        person = np.random.default_rng([self.seed, epoch, turn, 0, 1]).permutation(len(self.spans))[place]
+        spans = self.spans[person]
+        turn, place = divmod(turn, len(spans))
+        span = spans[np.random.default_rng([self.seed, epoch, turn, 1 + person]).permutation(len(spans))[place]]
         clip = self.clips[span.clip]
         length = span.stop - span.start
         start = span.start + (int(rng.integers(-(length // 2), length // 2 + 1)) if self.augment else 0)

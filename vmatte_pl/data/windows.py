@@ -34,6 +34,19 @@ def windows(lengths: Sequence[int], window: int, stride: int | None = None) -> l
     return spans
 
 
+def of_each(people: Sequence[str], spans: Sequence[Span]) -> list[list[Span]]:
+    """Part windows by whom their clips show, in the order in which they come.
+
+    Args:
+        people: Who each clip shows.
+        spans: Windows of these clips.
+    """
+    parts: dict[str, list[Span]] = {}
+    for span in spans:
+        parts.setdefault(people[span.clip], []).append(span)
+    return list(parts.values())
+
+
 def chunks(lengths: Sequence[int], chunk: int) -> list[Span]:
     """Cut whole clips into chunks in order; a clip's last one may be shorter, and no frame comes twice."""
     return [
