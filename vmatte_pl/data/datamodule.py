@@ -64,7 +64,8 @@ class MattingData(pl.LightningDataModule):
         window: Frames in a training sample.
         chunk: Frames in an evaluation step; more is faster and takes more memory.
         batch_size: Training samples in a step.
-        samples_per_epoch: Training samples in an epoch; null takes every window once.
+        samples_per_epoch: Training samples in an epoch; null means as many as there are windows, which takes each
+            once unless ``people`` says otherwise.
         augment: Whether training moves, relights and grains the layers.
         strength: How much of it.
         damage: How much training blurs layers, and sharpens, shrinks and compresses their composition as a

@@ -162,16 +162,20 @@ class TrainWindows(Samples[int | Ticket]):
 
     def _place(self, epoch: int, index: int, rng: np.random.Generator) -> tuple[Clip, Sequence[int]]:
         """Choose the clip and the frames: a person and a window in turn, begun up to half a window earlier or later."""
-        turn, place = divmod(index, len(self.spans))
-        person = np.random.default_rng([self.seed, epoch, turn, 0, 1]).permutation(len(self.spans))[place]
-        spans = self.spans[person]
-        turn, place = divmod(turn, len(spans))
-        span = spans[np.random.default_rng([self.seed, epoch, turn, 1 + person]).permutation(len(spans))[place]]
+        turn, person = self._in_turn(epoch, index, len(self.spans), 0, 1)  # 0 alone, at its end, leaves a seed as it is
+        _, place = self._in_turn(epoch, turn, len(self.spans[person]), 1 + person)
+        span = self.spans[person][place]
         clip = self.clips[span.clip]
         length = span.stop - span.start
         start = span.start + (int(rng.integers(-(length // 2), length // 2 + 1)) if self.augment else 0)
         start = min(max(start, 0), len(clip) - length)
         return clip, range(start, start + length)
+
+    def _in_turn(self, epoch: int, index: int, count: int, *stream: int) -> tuple[int, int]:
+        """Take each of ``count`` once before one comes again, each turn in another order: the turn, and which."""
+        turn, place = divmod(index, count)
+        order = np.random.default_rng([self.seed, epoch, turn, *stream]).permutation(count)
+        return turn, int(order[place])
 
 
 class WholeClips(Samples[int]):
