@@ -13,5 +13,9 @@ def fastest_precision(accelerator: str = "auto") -> str:
         return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
     if accelerator in ("auto", "gpu", "mps") and torch.backends.mps.is_available():
         return "32-true"
-    has_bf16 = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return "bf16-mixed" if has_bf16 else "32-true"
+    return "bf16-mixed" if has_bfloat16() else "32-true"
+
+
+def has_bfloat16() -> bool:
+    """Tell whether the processor calculates in bfloat16 itself; others emulate it, which is slower than float32."""
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

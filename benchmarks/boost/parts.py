@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 import timm
 import torch
-from timm.optim import Muon
 
 from benchmarks.boost.stored import LEAD, Clips, Stored, Windows, make_windows, raise_clips, raise_windows
 from vmatte_pl.data.datamodule import MattingData
@@ -19,6 +18,7 @@ from vmatte_pl.files import atomic
 from vmatte_pl.losses import MattingLoss
 from vmatte_pl.models import Adapter, MattingNetwork, OnnxNetwork, TinyMatte
 from vmatte_pl.models.checkpoints import read_weights
+from vmatte_pl.optimizers import Muon
 
 FINE = "FineUnet"
 PEOPLE = {  # which of the real people's training clips come from where; the presenter's are the validation's
