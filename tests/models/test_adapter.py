@@ -221,6 +221,18 @@ def test_a_band_tells_edges_from_soft_but_even_alphas() -> None:
     assert not band[:, :23].any()
 
 
+@pytest.mark.parametrize(("logit", "moves"), [(1.0, True), (-1.0, False)])
+def test_an_adapter_that_may_only_raise_lowers_nothing_but_in_training(logit: float, moves: bool) -> None:
+    adapter = Adapter("FineUnet", None, window=0, raise_only=True)
+    torch.nn.init.constant_(adapter.network.segmentation_head.bias, logit)
+    frames, alpha = torch.rand(2, 1, 3, 32, 32), torch.rand(2, 1, 1, 32, 32)
+    with torch.no_grad():
+        applied, learnt = adapter.eval()(frames, alpha), adapter.train()(frames, alpha)
+    assert (applied > alpha).any() == moves
+    assert (applied >= alpha).all()
+    assert (learnt < alpha).any() != moves
+
+
 def test_a_band_needs_a_residual_adapter() -> None:
     with pytest.raises(ConfigError, match="residual to true"):
         Adapter(residual=False, band=3)

@@ -72,6 +72,8 @@ class MattingData(pl.LightningDataModule):
             camera does; 0 is nothing, 1 a third of the samples each. Costs time.
         edges: The share of training's samples whose alphas get softer or harder, wider or narrower edges, from 0 to
             1: so that an adapter looks for edges in the frame, and does not learn how one studio's keyer draws them.
+        softest: How soft patches of these edges get at most, as a standard deviation in pixels: where hair is short in
+            training, an adapter makes others' soft hair hard, unless it has seen such. 0 has no such patches.
         people: A regular expression that finds in a clip's name whom it shows, such as "^[^_]+" where names begin with
             it; ".*" takes each clip for another person. As many of training's samples are then of each as of any
             other; null draws by the length of footage, and whoever fills much of it is learnt best, at the cost of
@@ -108,6 +110,7 @@ class MattingData(pl.LightningDataModule):
         strength: float = 1.0,
         damage: float = 0.0,
         edges: float = 0.0,
+        softest: float = 0.0,
         people: str | None = None,
         procedural: float = 0.0,
         tempo: float = 0.0,
@@ -125,7 +128,7 @@ class MattingData(pl.LightningDataModule):
         self.window, self.chunk, self.batch_size = window, chunk, batch_size
         self.samples_per_epoch, self.augment = samples_per_epoch, augment
         self.strength, self.damage, self.edges, self.tempo = strength, damage, edges, tempo
-        self.people, self.procedural = people, procedural
+        self.softest, self.people, self.procedural = softest, people, procedural
         self.workers, self.seed = workers, seed
         self.evaluation: dict[Split, WholeClips] = {}
 
@@ -244,6 +247,7 @@ class MattingData(pl.LightningDataModule):
             strength=self.strength,
             damage=damage,
             edges=edges,
+            softest=self.softest,
             tempo=self.tempo,
             people=people,
             samples=samples,

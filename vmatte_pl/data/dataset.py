@@ -92,6 +92,7 @@ class TrainWindows(Samples[int | Ticket]):
         strength: Of the augmentation's motion, light and noise.
         damage: Strength of blur, sharpening, lost resolution and JPEG blocks.
         edges: Share of the samples whose alphas get other edges.
+        softest: Softness of the softest patches of these; see ``redraw_edges``.
         tempo: Strength of changes of pace, direction and pauses.
         people: Who each clip shows: as many samples are of each as of any other; None takes every window as often.
         samples: Samples an epoch; None means as many as there are windows.
@@ -114,6 +115,7 @@ class TrainWindows(Samples[int | Ticket]):
         strength: float = 1.0,
         damage: float = 0.0,
         edges: float = 0.0,
+        softest: float = 0.0,
         tempo: float = 0.0,
         people: Sequence[str] | None = None,
         samples: int | None = None,
@@ -123,7 +125,7 @@ class TrainWindows(Samples[int | Ticket]):
         self.size, self.fit, self.background, self.seed = size, fit, background, seed
         self.augment = Augment.of_strength(size, fit, strength) if augment else None
         self.damage = Damage(damage) if damage else None
-        self.edges, self.tempo = edges, tempo
+        self.edges, self.softest, self.tempo = edges, softest, tempo
         spans = windows([len(clip) for clip in long_enough(clips, window, Faults())], window)
         self.spans = of_each(people or [""] * len(clips), spans)
         self.samples = samples or len(spans)
@@ -148,7 +150,7 @@ class TrainWindows(Samples[int | Ticket]):
         else:
             layers = fit_layers(fgr, pha, bgr, self.size, self.fit, find_subject(pha))
         if self.edges and rng.random() < self.edges:
-            layers = layers._replace(pha=redraw_edges(layers.pha, rng))
+            layers = layers._replace(pha=redraw_edges(layers.pha, rng, self.softest))
         if self.damage:
             damaged = self.damage(*layers, rng)
             return _sample(clip, times, **dict(zip(("fgr", "pha", "bgr", "com"), damaged, strict=True)))

@@ -47,6 +47,9 @@ class Adapter(nn.Module):
         residual: Correct the given alpha in logit space, or else predict a new one directly.
         band: How many pixels around the given alpha's edges it may correct; what lies further off stays as it is. For
             a base that finds whom it should, and misses hair and rims; None corrects everywhere. Residual only.
+        raise_only: Let no alpha come out lower than it went in. What a base misses, as hair, is more than what it
+            adds, and on footage of another kind than that of training, it is lowering that does most harm. In
+            training it lowers, too: no gradient would come from where it is held.
         frozen_norm: Keep the statistics of the encoder's batch normalisation as they came with ``encoder_weights``:
             small batches of one kind of footage would bend them.
         options: Further settings of the architecture by name, such as ``decoder_channels`` of a Unet.
@@ -69,6 +72,7 @@ class Adapter(nn.Module):
         scale: float = 1.0,
         residual: bool = True,
         band: int | None = None,
+        raise_only: bool = False,
         frozen_norm: bool = False,
         options: dict[str, Any] | None = None,
     ) -> None:
@@ -95,7 +99,7 @@ class Adapter(nn.Module):
                 remedy="set it to null, or residual to true",
             )
         self.window, self.scale, self.residual = window, scale, residual
-        self.band, self.frozen_norm = band, frozen_norm
+        self.band, self.raise_only, self.frozen_norm = band, raise_only, frozen_norm
         frames = f"{window + 1} frame{'s' * (window > 0)}"
         self.description = ", ".join(filter(None, [architecture, encoder, frames]))
         self.least = LEAST.get(architecture.lower(), STRIDE)
@@ -139,7 +143,10 @@ class Adapter(nn.Module):
         else:
             near = edge_band(alpha, self.band)
             logits = near * self._segment_where(near.flatten(0, 1), x).unflatten(0, alpha.shape[:2])
-        return shift_logits(alpha, logits) if self.residual else logits.sigmoid(), logits
+        corrected = shift_logits(alpha, logits) if self.residual else logits.sigmoid()
+        if self.raise_only and not self.training:
+            corrected = torch.maximum(corrected, alpha)
+        return corrected, logits
 
     def _segment_where(self, near: Tensor, x: Tensor) -> Tensor:
         """Give the logits where ``near`` is above 0; what these do not depend on is left out, if that is known.
