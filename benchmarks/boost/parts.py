@@ -188,12 +188,15 @@ def parts(arguments: argparse.Namespace) -> Iterator[Part]:
         if arguments.more is not None:
             further = sorted(folder.name for folder in (arguments.more / "fgr").iterdir())
             scenes = joined(work / "backgrounds-more", [real, arguments.more / "Backgrounds"], (10, 1))
-            clips = people(with_more(work / "people", kit, arguments.more), scenes)
+            footage = with_more(work / "people", kit, arguments.more)
             origins = {**PEOPLE, "GRID": [*PEOPLE["GRID"], *further]}
             # Both gained more with those who are held back; the dancer's windows would be a third of all.
             leaky = replace(fine_recipe(negative_slope=0.1), alike="people")
-            stages = {**fine[0], FINE: leaky}, *fine[1:]
-            yield Part("people-rvm-more", rvm, work, clips, test, *stages, 900, origins, HELD, others=(), held=HELD)
+            # On footage of another origin, it is what adapters lower that is wrong most often.
+            careful = replace(leaky, settings={**leaky.settings, "raise_only": True})
+            for name, recipe, softest in (("people-rvm-more", leaky, 0.0), ("people-rvm-careful", careful, 8.0)):
+                clips, stages = people(footage, scenes, softest=softest), ({**fine[0], FINE: recipe}, *fine[1:])
+                yield Part(name, rvm, work, clips, test, *stages, 900, origins, HELD, others=(), held=HELD)
 
 
 def coarse_recipes(encoder: str | None, checks: int) -> dict[str, Recipe]:
@@ -246,8 +249,8 @@ def _segmentation(architecture: str, encoder: str | None, **settings: Any) -> di
     }
 
 
-def people(root: Path, backgrounds: Path, procedural: float = 0.0) -> MattingData:
-    """Return real people over some backgrounds, and a share of the demo's over theirs."""
+def people(root: Path, backgrounds: Path, procedural: float = 0.0, softest: float = 0.0) -> MattingData:
+    """Return real people over some backgrounds, with patches of soft edges, and a share of the demo's over theirs."""
     return MattingData(
         str(root),
         str(backgrounds),
@@ -257,6 +260,7 @@ def people(root: Path, backgrounds: Path, procedural: float = 0.0) -> MattingDat
         chunk=12,
         damage=0.3,
         edges=0.5,
+        softest=softest,
         procedural=procedural,
         workers=0,
     )
