@@ -20,7 +20,6 @@ class Muon(timm.optim.Muon):  # type: ignore[misc]  # timm has no types
     processor without it, that takes many times as long as float32, in which it is done there instead.
     """
 
-    @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Move the parameters; ``closure`` is called first, and what it returns is returned."""
         on_processor = all(p.device.type == "cpu" for group in self.param_groups for p in group["params"])
