@@ -195,7 +195,8 @@ def parts(arguments: argparse.Namespace) -> Iterator[Part]:
             # On footage of another origin, it is what adapters lower that is wrong most often.
             careful = replace(leaky, settings={**leaky.settings, "raise_only": True})
             for name, recipe, softest in (("people-rvm-more", leaky, 0.0), ("people-rvm-careful", careful, 8.0)):
-                clips, stages = people(footage, scenes, softest=softest), ({**fine[0], FINE: recipe}, *fine[1:])
+                clips = people(footage, scenes, softest=softest)
+                stages = {**fine[0], FINE: recipe}, *fine[1:]
                 yield Part(name, rvm, work, clips, test, *stages, 900, origins, HELD, others=(), held=HELD)
 
 

@@ -47,9 +47,9 @@ class Adapter(nn.Module):
         residual: Correct the given alpha in logit space, or else predict a new one directly.
         band: How many pixels around the given alpha's edges it may correct; what lies further off stays as it is. For
             a base that finds whom it should, and misses hair and rims; None corrects everywhere. Residual only.
-        raise_only: Let no alpha come out lower than it went in. What a base misses, as hair, is more than what it
-            adds, and on footage of another kind than that of training, it is lowering that does most harm. In
-            training it lowers, too: no gradient would come from where it is held.
+        raise_only: Let no alpha come out lower than it went in. For a base that misses, as hair, more than it adds: on
+            footage of another kind than that of training, lowering did its alphas most harm. Not for one that takes
+            places for people. In training it lowers, too: no gradient would come from where it is held.
         frozen_norm: Keep the statistics of the encoder's batch normalisation as they came with ``encoder_weights``:
             small batches of one kind of footage would bend them.
         options: Further settings of the architecture by name, such as ``decoder_channels`` of a Unet.
