@@ -1,5 +1,7 @@
+import gc
 import multiprocessing
 import random
+import shutil
 from fractions import Fraction
 from pathlib import Path
 
@@ -94,6 +96,24 @@ def test_processes_do_not_share_a_place_in_a_file(tmp_path: Path) -> None:
         found = pool.starmap(_greys, [(frames, 0), (frames, 9), (frames, 21)])
     for first, greys in zip((0, 9, 21), found, strict=True):
         assert greys == [40 + 4 * t for t in range(first, COUNT)]
+
+
+def _read_and_forget(files: list[VideoFrames]) -> None:
+    for frames in files:
+        frames.rgb(3)
+    gc.collect()
+
+
+def test_a_process_can_close_what_its_parent_has_opened(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "clip.mp4", opaque(), "libx264", "yuv420p")
+    files = [VideoFrames.of_file(Path(shutil.copy(path, tmp_path / f"{i}.mp4"))) for i in range(12)]
+    files[0].rgb(20)
+    process = multiprocessing.get_context("fork").Process(target=_read_and_forget, args=(files[1:],), daemon=True)
+    process.start()
+    process.join(30)
+    stuck = process.is_alive()
+    process.kill()
+    assert not stuck
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.5])

@@ -1,5 +1,6 @@
 """A video file -> frame t, exactly, in any order."""
 
+import gc
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -115,8 +116,7 @@ class VideoFrames:
         return np.ascontiguousarray(frame.to_ndarray(format="rgba")[..., 3], np.uint8)
 
     def _frame(self, t: int) -> av.VideoFrame:
-        # A worker that is forked off must not share its parent's place in the file.
-        return _decoder(self.path, os.getpid()).frame(self.positions[t])
+        return _decoder(self.path).frame(self.positions[t])
 
 
 class _Decoder:
@@ -178,8 +178,19 @@ class _Decoder:
 
 
 @lru_cache(maxsize=_OPEN_FILES)
-def _decoder(path: Path, _process: int) -> _Decoder:
+def _decoder(path: Path) -> _Decoder:
     return _Decoder(path)
+
+
+def _close_decoders() -> None:
+    _decoder.cache_clear()
+    gc.collect()  # a file and its streams know each other, so that nothing else closes them at once
+
+
+# A worker that is forked off would share its parent's place in a file, and wait forever for threads that were not
+# forked, once it closes one of its parent's files.
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    os.register_at_fork(before=_close_decoders)
 
 
 def _timestamps(container: av.container.InputContainer, stream: av.VideoStream) -> dict[int, bool]:
