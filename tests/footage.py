@@ -87,14 +87,18 @@ def write_video(
     pixels: str,
     fps: Fraction = Fraction(25),
     options: dict[str, str] | None = None,
+    turn: int = 0,
+    mirror: bool = False,
 ) -> Path:
-    """Encode RGB or RGBA frames."""
+    """Encode RGB or RGBA frames, to be shown turned by some degrees counter-clockwise and then mirrored."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=fps, options=options)
         assert isinstance(stream, av.VideoStream)
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = pixels
+        if turn or mirror:
+            stream.set_display_rotation(turn, hflip=mirror)
         for frame in frames:
             kind = "rgba" if frame.shape[2] == 4 else "rgb24"
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format=kind)))

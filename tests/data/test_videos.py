@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.footage import write_video
+from vmatte_pl.commands import mattes
 from vmatte_pl.data.images import Pixels
 from vmatte_pl.data.videos import VideoFrames
 from vmatte_pl.errors import DataError
@@ -76,6 +77,23 @@ def test_a_video_without_alpha_is_no_matte(tmp_path: Path) -> None:
     assert grey_of(frames.grey(5)) == pytest.approx(60, abs=3)
     with pytest.raises(DataError, match=r"alpha channel, found yuv420p without in .*clip\.mp4"):
         frames.matte().grey(0)
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+@pytest.mark.parametrize("turn", [0, 90, 180, -90])
+def test_frames_stand_as_players_show_them(tmp_path: Path, turn: int, mirror: bool) -> None:
+    stored = np.zeros((48, 64, 4), np.uint8)
+    stored[..., 3] = 255
+    stored[:24, :16, :3], stored[:24, 16:, :3], stored[24:, :, 3] = 80, 160, 40
+    upright = np.rot90(stored, turn // 90)
+    upright = upright[:, ::-1] if mirror else upright
+    path = write_video(tmp_path / "clip.mov", [stored] * 3, "png", "rgba", turn=turn, mirror=mirror)
+    frames = VideoFrames.of_file(path)
+    assert frames.size == upright.shape[:2]
+    np.testing.assert_array_equal(frames.rgb(2), upright[..., :3])
+    np.testing.assert_array_equal(frames.matte().grey(1), upright[..., 3])
+    np.testing.assert_array_equal(next(mattes.VideoFrames(path).rgb()), upright[..., :3])
+    np.testing.assert_array_equal(next(mattes.VideoFrames(path).grey()), upright[..., 3])
 
 
 def test_some_frames_can_be_taken(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from vmatte_pl.data.frames import ImageFrames, is_image
 from vmatte_pl.data.images import Pixels
-from vmatte_pl.data.videos import decoder_of, has_alpha, is_video, open_video, unreadable_video
+from vmatte_pl.data.videos import decoder_of, has_alpha, is_video, open_video, shown, unreadable_video
 from vmatte_pl.errors import DataError
 
 _ALPHA, _COLOUR, _OTHER = {"pha", "alpha"}, {"fgr"}, {"com", "bgr", "base", "trimap", "result"}
@@ -41,15 +41,15 @@ class VideoFrames:
 
     def rgb(self) -> Iterator[Pixels]:
         """Decode all frames as (H, W, 3) RGB."""
-        return (np.asarray(frame.to_ndarray(format="rgb24"), np.uint8) for frame in self._decoded())
+        return (shown(frame, "rgb24") for frame in self._decoded())
 
     def grey(self) -> Iterator[Pixels]:
         """Decode all frames as (H, W): the alpha channel, or where there is none the brightness."""
         for frame in self._decoded():
             if has_alpha(frame.format):
-                yield np.ascontiguousarray(frame.to_ndarray(format="rgba")[..., 3], np.uint8)
+                yield np.ascontiguousarray(shown(frame, "rgba")[..., 3])
             else:
-                yield np.asarray(cv2.cvtColor(frame.to_ndarray(format="rgb24"), cv2.COLOR_RGB2GRAY), np.uint8)
+                yield np.asarray(cv2.cvtColor(shown(frame, "rgb24"), cv2.COLOR_RGB2GRAY), np.uint8)
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
         with open_video(self.path) as container:

@@ -10,6 +10,7 @@ from typing import Self
 
 import av
 import numpy as np
+from av.sidedata.sidedata import Type
 
 from vmatte_pl.data.images import Pixels
 from vmatte_pl.errors import DataError
@@ -46,23 +47,24 @@ class VideoFrames:
 
     @classmethod
     def of_file(cls, path: Path) -> Self:
-        """Take all frames of a file; no picture is decoded.
+        """Take all frames of a file; the first one is decoded, as nothing else tells how it is shown.
 
         Raises:
             DataError: If it cannot be read.
         """
         with open_video(path) as container:
             stream = container.streams.video[0]
-            decoder = stream.codec_context
             if stream.frames:  # the header lists the frames: no need to read the whole file
                 count = sum(not entry.is_discard for entry in stream.index_entries)
             else:
-                count = len(_timestamps(container, stream))
-            if not count:
+                count = len(_timestamps(path))
+            first = _first_frame(container) if count else None
+            if first is None:
                 raise unreadable_video(path)
-            alpha = _hides_alpha(stream) or has_alpha(av.VideoFormat(decoder.pix_fmt or "rgb24"))
+            height, width = shown(first, "gray").shape
+            alpha = _hides_alpha(stream) or has_alpha(first.format)
             fps = float(stream.average_rate) if stream.average_rate else None
-            return cls(path, range(count), (decoder.height, decoder.width), fps, alpha)
+            return cls(path, range(count), (height, width), fps, alpha)
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -95,7 +97,7 @@ class VideoFrames:
         Raises:
             DataError: If the file is damaged.
         """
-        return np.asarray(self._frame(t).to_ndarray(format="rgb24"), np.uint8)
+        return shown(self._frame(t), "rgb24")
 
     def grey(self, t: int) -> Pixels:
         """Decode frame ``t`` as (H, W): brightness, or the alpha channel of a matte.
@@ -105,7 +107,7 @@ class VideoFrames:
         """
         frame = self._frame(t)
         if not self.is_matte:
-            return np.asarray(frame.to_ndarray(format="gray"), np.uint8)
+            return shown(frame, "gray")
         if not has_alpha(frame.format):
             raise DataError(
                 expected="a video with an alpha channel",
@@ -113,7 +115,7 @@ class VideoFrames:
                 where=self.path,
                 remedy="export it with alpha (ProRes 4444, VP9 WebM), or give the alpha as a video of its own",
             )
-        return np.ascontiguousarray(frame.to_ndarray(format="rgba")[..., 3], np.uint8)
+        return np.ascontiguousarray(shown(frame, "rgba")[..., 3])
 
     def _frame(self, t: int) -> av.VideoFrame:
         return _decoder(self.path).frame(self.positions[t])
@@ -124,8 +126,7 @@ class _Decoder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with open_video(path) as container:
-            packets = _timestamps(container, container.streams.video[0])
+        packets = _timestamps(path)
         self.shown = sorted(packets)
         self.keys = sorted(pts for pts, is_key in packets.items() if is_key)
         self.container = open_video(path)
@@ -193,14 +194,22 @@ if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
     os.register_at_fork(before=_close_decoders)
 
 
-def _timestamps(container: av.container.InputContainer, stream: av.VideoStream) -> dict[int, bool]:
+def _first_frame(container: av.container.InputContainer) -> av.VideoFrame | None:
+    try:
+        return next(container.decode(video=0), None)
+    except av.FFmpegError as error:
+        raise unreadable_video(Path(container.name)) from error
+
+
+def _timestamps(path: Path) -> dict[int, bool]:
     """Return when each frame is shown, and whether it is a keyframe; reads the file, decodes nothing."""
-    packets = {p.pts: p.is_keyframe for p in container.demux(stream) if p.size and not p.is_discard}
+    with open_video(path) as container:
+        packets = {p.pts: p.is_keyframe for p in container.demux(video=0) if p.size and not p.is_discard}
     if None in packets:
         raise DataError(
             expected="a time for every frame",
             found="frames without",
-            where=container.name,
+            where=path,
             remedy="copy it into another container: ffmpeg -fflags +genpts -i IN -c copy OUT.mov",
         )
     return {pts: is_key for pts, is_key in packets.items() if pts is not None}
@@ -217,6 +226,27 @@ def decoder_of(stream: av.VideoStream) -> av.VideoCodecContext:
     if not _hides_alpha(stream):
         return decoder
     return av.VideoCodecContext.create("libvpx-vp9" if decoder.name == "vp9" else "libvpx", "r")
+
+
+def shown(frame: av.VideoFrame, pixels: str) -> Pixels:
+    """Return a frame's pixels turned and mirrored as players show them: phones film lying on their side, and say so.
+
+    Args:
+        frame: The frame as it is stored.
+        pixels: FFmpeg's name of the format to return it in.
+    """
+    picture = np.asarray(frame.to_ndarray(format=pixels), np.uint8)
+    try:
+        said = frame.side_data[Type.DISPLAYMATRIX]  # type: ignore[typeddict-item]  # PyAV's types know other data alone
+    except KeyError:
+        return picture
+    matrix = np.frombuffer(bytes(said), np.int32).reshape(3, 3)
+    # How far to the right and down a step to the right leads, and one down.
+    (right, down), (right_of_down, down_of_down) = matrix[:2, :2]
+    if abs(right) < abs(down):
+        picture, right, down_of_down = picture.swapaxes(0, 1), right_of_down, down
+    picture = picture[:, ::-1] if right < 0 else picture
+    return np.ascontiguousarray(picture[::-1] if down_of_down < 0 else picture)
 
 
 def has_alpha(pixels: av.VideoFormat) -> bool:
