@@ -20,9 +20,9 @@ backgrounds beside the seven that all have; `photos.py` has taken those in which
 each person as often as any other, where those of people-rvm are shown each window so.
 
 The last part, people-rvm-careful, has the same footage, softer patches of edges, and adapters that may only raise
-alpha. That was chosen by GRID's clips without GRID, so that of its harm the others' tell more. It has one seed as yet,
-and its optimiser works in float32, where that of the parts before it worked in bfloat16. What all that is worth on
-footage of another origin is in the tables of harm.
+alpha. That was chosen by GRID's clips without GRID, so that of its harm the others' tell more. Its optimiser works in
+float32, where that of the parts before it worked in bfloat16. What all that is worth on footage of another origin is in
+the tables of harm.
 """
 
 MEASURES = ("mad", "mse", "sad", "grad", "conn", "dtssd")
