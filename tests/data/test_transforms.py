@@ -57,6 +57,31 @@ def test_a_cut_subject_stays_cut_outside_of_the_picture() -> None:
         assert (solid[:, -1] > 0.5 * solid.max(axis=1)).all()
 
 
+def figure(bottom: int) -> Layers:
+    """A body with a small red head above its left side, in a frame of 120 rows."""
+    fgr, pha, bgr = layers(frame=(120, 160))
+    fgr[:], pha[:] = 0, 0
+    pha[:, 20:34, 52:64] = pha[:, 34:bottom, 50:110] = 255
+    fgr[:, 20:34, 52:64, 0] = 255
+    return Layers(fgr, pha, bgr)
+
+
+def share_of_head(bottom: int, closeups: float, seed: int) -> float:
+    still = Augment(SIZE, still=1.0, light=0.0, noise=0.0, closeups=closeups)
+    return float((still(*figure(bottom), np.random.default_rng(seed)).fgr[..., 0] > 128).mean())
+
+
+def test_closeups_are_of_the_heads_of_whole_figures() -> None:
+    far, near = ([share_of_head(110, closeups, seed) for seed in range(20)] for closeups in (0.0, 1.0))
+    assert np.median(near) > 3 * np.median(far)
+    assert min(near) > 0.03
+
+
+def test_there_are_no_closeups_of_who_is_cut_below() -> None:
+    far, near = (Augment(SIZE, closeups=c)(*figure(120), np.random.default_rng(0)) for c in (0.0, 1.0))
+    np.testing.assert_array_equal(far.pha, near.pha)
+
+
 def test_one_seed_one_result() -> None:
     augment = Augment(SIZE)
     one, same, other = (augment(*layers(), np.random.default_rng(seed)) for seed in (3, 3, 4))

@@ -68,6 +68,8 @@ class MattingData(pl.LightningDataModule):
             once unless ``people`` says otherwise.
         augment: Whether training moves, relights and grains the layers.
         strength: How much of it.
+        closeups: The share of augmented samples of whole figures that show their heads alone, from 0 to 1: where people
+            are filmed from afar in training, an adapter takes a face that fills the frame for background.
         damage: How much training blurs layers, and sharpens, shrinks and compresses their composition as a
             camera does; 0 is nothing, 1 a third of the samples each. Costs time.
         edges: The share of training's samples whose alphas get softer or harder, wider or narrower edges, from 0 to
@@ -108,6 +110,7 @@ class MattingData(pl.LightningDataModule):
         samples_per_epoch: int | None = None,
         augment: bool = True,
         strength: float = 1.0,
+        closeups: float = 0.0,
         damage: float = 0.0,
         edges: float = 0.0,
         softest: float = 0.0,
@@ -128,7 +131,7 @@ class MattingData(pl.LightningDataModule):
         self.window, self.chunk, self.batch_size = window, chunk, batch_size
         self.samples_per_epoch, self.augment = samples_per_epoch, augment
         self.strength, self.damage, self.edges, self.tempo = strength, damage, edges, tempo
-        self.softest, self.people, self.procedural = softest, people, procedural
+        self.closeups, self.softest, self.people, self.procedural = closeups, softest, people, procedural
         self.workers, self.seed = workers, seed
         self.evaluation: dict[Split, WholeClips] = {}
 
@@ -245,6 +248,7 @@ class MattingData(pl.LightningDataModule):
             background=self.background,
             augment=self.augment,
             strength=self.strength,
+            closeups=self.closeups,
             damage=damage,
             edges=edges,
             softest=self.softest,

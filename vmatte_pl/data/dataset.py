@@ -90,6 +90,7 @@ class TrainWindows(Samples[int | Ticket]):
         background: Which background a sample gets.
         augment: Whether to augment.
         strength: Of the augmentation's motion, light and noise.
+        closeups: Share of the samples of whole figures that show their heads alone.
         damage: Strength of blur, sharpening, lost resolution and JPEG blocks.
         edges: Share of the samples whose alphas get other edges.
         softest: Softness of the softest patches of these; see ``redraw_edges``.
@@ -113,6 +114,7 @@ class TrainWindows(Samples[int | Ticket]):
         background: BackgroundPolicy = "per_clip",
         augment: bool = True,
         strength: float = 1.0,
+        closeups: float = 0.0,
         damage: float = 0.0,
         edges: float = 0.0,
         softest: float = 0.0,
@@ -123,7 +125,7 @@ class TrainWindows(Samples[int | Ticket]):
     ) -> None:
         self.clips, self.backgrounds = clips, backgrounds
         self.size, self.fit, self.background, self.seed = size, fit, background, seed
-        self.augment = Augment.of_strength(size, fit, strength) if augment else None
+        self.augment = Augment.of_strength(size, fit, strength, closeups) if augment else None
         self.damage = Damage(damage) if damage else None
         self.edges, self.softest, self.tempo = edges, softest, tempo
         spans = windows([len(clip) for clip in long_enough(clips, window, Faults())], window)

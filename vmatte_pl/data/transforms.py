@@ -4,15 +4,18 @@ Foreground and alpha always share their geometry; colour never touches the alpha
 """
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, TypeAlias
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from vmatte_pl.data.images import Pixels
 from vmatte_pl.data.light import Grain, Light, ease, relight
 from vmatte_pl.data.shots import Decoded, Footage, Shot, shape_of
 from vmatte_pl.data.views import Fit, Size, Subject, Views, find_subject, fit_view, warp
+
+Point: TypeAlias = NDArray[np.float64]  # x and y
 
 
 class Layers(NamedTuple):
@@ -67,6 +70,7 @@ class Augment:
         tilt: Standard deviation of the foreground's fixed rotation, degrees.
         light: Strength of the colour changes; 0 is none.
         noise: Largest standard deviation of the sensor's noise, of 255; half of the windows have none.
+        closeups: Share of the windows of subjects that are seen whole which show their heads alone.
     """
 
     size: Size
@@ -78,18 +82,23 @@ class Augment:
     tilt: float = 3.0
     light: float = 1.0
     noise: float = 6.0
+    closeups: float = 0.0
 
     @classmethod
-    def of_strength(cls, size: Size, fit: Fit, strength: float) -> Self:
+    def of_strength(cls, size: Size, fit: Fit, strength: float, closeups: float = 0.0) -> Self:
         """Scale motion, light and noise; 1 leaves them as they are by default."""
         scaled = ("shift", "zoom", "turn", "tilt", "light", "noise")
-        defaults = cls(size, fit)
+        defaults = cls(size, fit, closeups=closeups)
         return replace(defaults, **{name: strength * getattr(defaults, name) for name in scaled})
 
     def __call__(self, fgr: Footage, pha: Decoded, bgr: Footage, rng: np.random.Generator) -> Layers:
         """Change the layers of one window: T frames of (H, W, 3), (H, W) and (H, W, 3)."""
         subject = find_subject(pha)
-        near = self._move(self._frame_subject(_size(pha), subject, len(pha), rng), rng)
+        if self.closeups and not subject.cut_bottom and rng.random() < self.closeups:
+            near = self._frame_head(pha, subject, rng)
+        else:
+            near = self._frame_subject(_size(pha), subject, len(pha), rng)
+        near = self._move(near, rng)
         margin = 1 + float((near.extent / self.size[::-1]).max())
         near = near.clear_of_cuts(subject, _size(pha), margin)
         far = self._frame_background(bgr, rng)
@@ -107,6 +116,19 @@ class Augment:
         middle = np.array([subject.left + subject.right, subject.top + subject.bottom]) / 2
         freedom = np.maximum(np.abs(extent - box), 0.3 * np.minimum(extent, box)) / 2
         centre = middle + freedom * np.clip(rng.normal(0, 0.4, 2), -0.8, 0.8)
+        return self._view(centre, extent, frames, rng)
+
+    def _frame_head(self, pha: Decoded, subject: Subject, rng: np.random.Generator) -> Views:
+        """Frame what is uppermost of a subject: of a person who stands or sits, the head, with or without shoulders."""
+        top, height = int(subject.top), subject.bottom - subject.top
+        uppermost = slice(top, top + max(1, round(0.12 * height)))
+        covered = np.sum([frame[uppermost].sum(axis=0, dtype=float) for frame in pha], axis=0)
+        head = np.average(np.arange(len(covered)) + 0.5, weights=covered)
+        tall = height * rng.uniform(0.25, 0.6)
+        centre = np.array([head + 0.25 * tall * rng.normal(), top + tall * (0.5 - rng.uniform(0.02, 0.25))])
+        return self._view(centre, tall * np.array([self.size[1] / self.size[0], 1.0]), len(pha), rng)
+
+    def _view(self, centre: Point, extent: Point, frames: int, rng: np.random.Generator) -> Views:
         return Views(
             centre=np.tile(centre, (frames, 1)),
             extent=np.tile(extent, (frames, 1)),
