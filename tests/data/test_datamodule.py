@@ -324,3 +324,13 @@ def test_lightning_gets_composed_batches_in_every_stage(footage: tuple[Path, Pat
         witness.seen.clear()
         run(witness, datamodule=data)
         assert witness.seen == WHOLE
+
+
+def test_closeups_come_into_training(footage: tuple[Path, Path]) -> None:
+    far, near = (data_of(footage, closeups=closeups) for closeups in (0.0, 1.0))
+    for data in (far, near):
+        data.setup("fit")
+    before, after = (
+        sum(float((data.training[i]["pha"] > 128).float().mean()) for i in range(5)) for data in (far, near)
+    )
+    assert after > 1.5 * before
