@@ -82,6 +82,11 @@ def test_there_are_no_closeups_of_who_is_cut_below() -> None:
     np.testing.assert_array_equal(far.pha, near.pha)
 
 
+def test_closeups_of_nobody_are_empty() -> None:
+    fgr, pha, bgr = layers()
+    assert not Augment(SIZE, closeups=1.0)(fgr, np.zeros_like(pha), bgr, np.random.default_rng(0)).pha.any()
+
+
 def test_one_seed_one_result() -> None:
     augment = Augment(SIZE)
     one, same, other = (augment(*layers(), np.random.default_rng(seed)) for seed in (3, 3, 4))

@@ -123,7 +123,7 @@ class Augment:
         top, height = int(subject.top), subject.bottom - subject.top
         uppermost = slice(top, top + max(1, round(0.12 * height)))
         covered = np.sum([frame[uppermost].sum(axis=0, dtype=float) for frame in pha], axis=0)
-        head = np.average(np.arange(len(covered)) + 0.5, weights=covered)
+        head = np.average(np.arange(len(covered)) + 0.5, weights=covered + 1e-6)  # the middle, if nobody is there
         tall = height * rng.uniform(0.25, 0.6)
         centre = np.array([head + 0.25 * tall * rng.normal(), top + tall * (0.5 - rng.uniform(0.02, 0.25))])
         return self._view(centre, tall * np.array([self.size[1] / self.size[0], 1.0]), len(pha), rng)
