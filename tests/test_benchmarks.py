@@ -1,5 +1,6 @@
 """What benchmarks compare must be what they say that it is."""
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import default_collate
 
 from benchmarks.boost.keyed import key
-from benchmarks.boost.parts import FINE, Part, joined, with_more
+from benchmarks.boost.parts import FINE, Part, joined, origins_with_more, with_more
 from benchmarks.boost.photos import share_of_people
 from benchmarks.boost.rows import Known, rows
 from benchmarks.boost.stored import LEAD, Clips, Stored, Windows, alpha_of, make_windows, score
@@ -121,21 +122,31 @@ def test_training_backgrounds_are_joined_and_those_of_validation_are_the_first_o
 
 
 def test_further_people_are_trained_on_beside_those_of_the_kit(tmp_path: Path) -> None:
-    for clip in ("kit/train/{}/0000", "kit/valid/{}/0001", "more/{}/lwbsza"):
+    real, more = tmp_path / "real", tmp_path / "more"
+    for clip in ("real/VideoMatteReal/train/{}/0000", "real/VideoMatteReal/valid/{}/0001", "more/{}/lwbsza"):
         for layer in ("fgr", "pha"):
             (tmp_path / clip.format(layer)).mkdir(parents=True)
+    for source in (real, more):
+        for split in ("train", "valid"):
+            (source / "Backgrounds" / split).mkdir(parents=True)
+            (source / "Backgrounds" / split / f"{source.name}.jpg").touch()
     for _ in range(2):  # a second run finds the links of the first
-        folder = with_more(tmp_path / "all", tmp_path / "kit", tmp_path / "more")
-    found = {split: sorted(path.name for path in (folder / split / "pha").iterdir()) for split in ("train", "valid")}
+        people, backgrounds = with_more(real, more, tmp_path)
+    found = {split: sorted(path.name for path in (people / split / "pha").iterdir()) for split in ("train", "valid")}
     assert found == {"train": ["0000", "lwbsza"], "valid": ["0001"]}
+    assert Counter(path.resolve().name for path in (backgrounds / "train").iterdir()) == {"real.jpg": 10, "more.jpg": 1}
+    assert [path.resolve().name for path in (backgrounds / "valid").iterdir()] == ["real.jpg"]
+    assert origins_with_more(more)["GRID"] == ["0009", "0010", "0011", "lwbsza"]
 
 
-def test_heads_train_on_what_was_held_back_from_their_members(tmp_path: Path) -> None:
+def test_adapters_of_another_seed_do_without_other_clips_and_heads_train_on_all_of_these(tmp_path: Path) -> None:
     data = MattingData()
     origins = {"dancer": ["0000"], "GRID": ["0009", "A2", "A3"], "presenter": []}
-    part = Part("part", TinyMatte(), tmp_path, data, data, {}, ("Unet", FINE), (FINE,), 1, origins, ["A2"], held=["A2"])
-    assert part.heads().without == ["0000", "0009", "A3"]
-    assert replace(part, held=[]).heads().without == ["A2"]
+    part = Part("part", TinyMatte(), tmp_path, data, data, {}, ("Unet", FINE), (FINE,), 1, origins)
+    part = replace(part, without=["0000"], held=(["A2"], ["A3"]))
+    assert [part.unknown(seed) for seed in range(3)] == [["0000", "A2"], ["0000", "A3"], ["0000", "A2"]]
+    assert set(part.heads().unknown(0)) == set(part.heads().unknown(1)) == {"0000", "0009"}
+    assert replace(part, held=((),)).heads().unknown(0) == ["0000"]
 
 
 def test_speakers_of_grid_are_people_of_their_own_and_others_one_an_origin(tmp_path: Path) -> None:

@@ -27,10 +27,12 @@ PEOPLE = {  # which of the real people's training clips come from where; the pre
     "GRID": ["0009", "0010", "0011"],
     "presenter": [],
 }
-HELD = ["A2", "bbwx8n", "lbbc2a"]  # of the further people; named as boost.md says
+# Of the further people, named as boost.md says; adapters of another seed do without others.
+HELD = (["A2", "bbwx8n", "lbbc2a"], ["A1", "bbbp8n", "lbax4n"], ["A3", "bgal9n", "lwbsza"])
 ADAMW = partial(torch.optim.AdamW, weight_decay=1e-2)
 # Filters from scratch, moved as whole matrices, learn in 800 steps what AdamW teaches them in 3,000.
 MUON = partial(Muon, weight_decay=0.1, nesterov=True, adjust_lr_fn="original", fallback_lr_scale=0.15)
+COARSE = ("Unet", FINE), ("Unet", "FPN")  # stages, and members
 ARCHITECTURES = ("Unet", "FPN", "Linknet", "PAN", "MAnet", "DeepLabV3")
 
 
@@ -95,9 +97,10 @@ class Part:
         members: Those of BuE's members; where one comes again, it is that of the next seed.
         windows: How many training windows are made.
         origins: Which training clips come from where, if that is known; an origin without any is the validation's.
-        without: Clips that are not trained on.
+        without: Clips that nothing is trained on.
         others: Architectures that get a row of their own, beside those that are built on.
-        held: Those of ``without`` that the head of an ensemble is trained on: clips that its members do not know.
+        held: Clips that adapters are not trained on, by the adapter's seed, from the first again where seeds are more;
+            the head of an ensemble is trained on all of them: clips that not all of its members know.
         done: What the rows that are done measured.
     """
 
@@ -113,7 +116,7 @@ class Part:
     origins: dict[str, list[str]] = field(default_factory=dict)
     without: list[str] = field(default_factory=list)
     others: Sequence[str] = ARCHITECTURES
-    held: list[str] = field(default_factory=list)
+    held: Sequence[Sequence[str]] = ((),)
     done: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -142,15 +145,20 @@ class Part:
     def data(self, recipe: Recipe, steps: int, seed: int) -> Stored:
         """Return what trains for some steps an epoch."""
         folder = make_windows(self.folder / "windows", self.train, self.base, self.windows)
-        windows = Windows(folder, self.without, recipe.frames)
+        windows = Windows(folder, self.unknown(seed), recipe.frames)
         groups = {"windows": {}, "people": self.people, "origins": self.origins}[recipe.alike]
         drawn = {"batch_size": recipe.batch_size, "steps": steps, "seed": seed, "groups": groups}
         return Stored(windows, self.valid, **drawn, light=recipe.light, crop=recipe.crop)
 
+    def unknown(self, seed: int) -> list[str]:
+        """Return the clips that an adapter of some seed is not trained on."""
+        return [*self.without, *self.held[seed % len(self.held)]]
+
     def heads(self) -> "Part":
         """Return the same with the footage that heads are trained on: what was held back, if there is such."""
-        known = [clip for clips in self.origins.values() for clip in clips if clip not in self.held]
-        return replace(self, without=known) if self.held else self
+        held = {clip for clips in self.held for clip in clips}
+        known = [clip for clips in self.origins.values() for clip in clips if clip not in held]
+        return replace(self, without=[*self.without, *known], held=((),)) if held else self
 
     def raised(self, network: MattingNetwork, name: str) -> "Part":
         """Return the same footage with a boosted network as the base."""
@@ -165,39 +173,50 @@ def parts(arguments: argparse.Namespace) -> Iterator[Part]:
     """Build what can be built of the benchmark."""
     work, encoder = arguments.work, encoder_file(arguments.encoder, arguments.work)
     demo = MattingData(size=(144, 256), window=3 + LEAD, chunk=12, workers=0)
-    coarse = ("Unet", FINE), ("Unet", "FPN")
-    yield Part("demo-tiny", TinyMatte(), work, demo, demo, coarse_recipes(encoder, checks=4), *coarse, 900)
-    if arguments.realdata is None:
-        return
-    real = arguments.realdata / "Backgrounds"
+    yield Part("demo-tiny", TinyMatte(), work, demo, demo, coarse_recipes(encoder, checks=4), *COARSE, 900)
+    if arguments.realdata is not None:
+        yield from tiny_parts(arguments, encoder)
+        if arguments.rvm is not None:
+            yield from rvm_parts(arguments, encoder)
+
+
+def tiny_parts(arguments: argparse.Namespace, encoder: str | None) -> Iterator[Part]:
+    """Build those of the embedded network, on real people."""
+    work, real, test = arguments.work, arguments.realdata, real_clips(arguments.realdata)
     # Seven photographs are few for what must tell people from places; the demo's places are added, a third stays real.
-    sources = [real, arguments.realdata / "BackgroundVideos", demo_footage()[1]]
+    sources = [real / "Backgrounds", real / "BackgroundVideos", demo_footage()[1]]
     many = joined(work / "backgrounds", sources, (3, 3, 1))
-    test = MattingData(str(arguments.realdata / "RealClips" / "realclips_512x288"), chunk=12, workers=0)
-    kit = arguments.realdata / "VideoMatteReal"
-    people_over = partial(people, kit)
     # Where nobody in training stands in full figure, adapters take legs for background; procedural people show theirs.
-    train = people_over(many, procedural=0.3)
+    train = people(real / "VideoMatteReal", many, procedural=0.3)
     recipes = coarse_recipes(encoder, checks=1)  # one presenter cannot tell which weights are best for others
-    yield Part("people-tiny", TinyMatte(), work, train, test, recipes, *coarse, 840, PEOPLE)
-    if arguments.rvm is not None:
-        rvm = OnnxNetwork(str(arguments.rvm), constants={"downsample_ratio": 1.0})
-        fine = fine_recipes(encoder), (FINE, FINE), (FINE,) * 3  # on the validation clips a Unet beside it gained less
-        # No demo's places: they are smooth, which makes edges easier than they are.
-        yield Part("people-rvm", rvm, work, people_over(real), test, *fine, 540, PEOPLE)
-        if arguments.more is not None:
-            further = sorted(folder.name for folder in (arguments.more / "fgr").iterdir())
-            scenes = joined(work / "backgrounds-more", [real, arguments.more / "Backgrounds"], (10, 1))
-            footage = with_more(work / "people", kit, arguments.more)
-            origins = {**PEOPLE, "GRID": [*PEOPLE["GRID"], *further]}
-            # Both gained more with those who are held back; the dancer's windows would be a third of all.
-            leaky = replace(fine_recipe(negative_slope=0.1), alike="people")
-            # On footage of another origin, it is what adapters lower that is wrong most often.
-            careful = replace(leaky, settings={**leaky.settings, "raise_only": True})
-            for name, recipe, softest in (("people-rvm-more", leaky, 0.0), ("people-rvm-careful", careful, 8.0)):
-                clips = people(footage, scenes, softest=softest)
-                stages = {**fine[0], FINE: recipe}, *fine[1:]
-                yield Part(name, rvm, work, clips, test, *stages, 900, origins, HELD, others=(), held=HELD)
+    yield Part("people-tiny", TinyMatte(), work, train, test, recipes, *COARSE, 840, PEOPLE)
+    if arguments.more is not None:
+        # Where nobody's face fills the frame, adapters take one that does for background; close-ups show such faces.
+        train = people(*with_more(real, arguments.more, work), procedural=0.3, closeups=0.4)
+        part = Part("people-tiny-more", TinyMatte(), work, train, test, recipes, *COARSE, 900)
+        yield replace(part, origins=origins_with_more(arguments.more), others=(), held=HELD[:1])
+
+
+def rvm_parts(arguments: argparse.Namespace, encoder: str | None) -> Iterator[Part]:
+    """Build those of RobustVideoMatting."""
+    work, real, test = arguments.work, arguments.realdata, real_clips(arguments.realdata)
+    rvm = OnnxNetwork(str(arguments.rvm), constants={"downsample_ratio": 1.0})
+    stages, members = (FINE, FINE), (FINE,) * 3  # on the validation clips a Unet beside it gained less
+    # No demo's places: they are smooth, which makes edges easier than they are.
+    train = people(real / "VideoMatteReal", real / "Backgrounds")
+    part = Part("people-rvm", rvm, work, train, test, fine_recipes(encoder), stages, members, 540, PEOPLE)
+    yield part
+    if arguments.more is not None:
+        more = replace(part, windows=900, origins=origins_with_more(arguments.more), others=())
+        # Both gained more with those who are held back; the dancer's windows would be a third of all.
+        leaky = replace(fine_recipe(negative_slope=0.1), alike="people")
+        footage = with_more(real, arguments.more, work)
+        train = people(*footage)
+        yield replace(more, name="people-rvm-more", train=train, recipes={**part.recipes, FINE: leaky}, held=HELD[:1])
+        # On footage of another origin, it is what adapters lower that is wrong most often.
+        careful = replace(leaky, settings={**leaky.settings, "raise_only": True})
+        train = people(*footage, softest=8.0)
+        yield replace(more, name="people-rvm-careful", train=train, recipes={**part.recipes, FINE: careful}, held=HELD)
 
 
 def coarse_recipes(encoder: str | None, checks: int) -> dict[str, Recipe]:
@@ -250,7 +269,9 @@ def _segmentation(architecture: str, encoder: str | None, **settings: Any) -> di
     }
 
 
-def people(root: Path, backgrounds: Path, procedural: float = 0.0, softest: float = 0.0) -> MattingData:
+def people(
+    root: Path, backgrounds: Path, procedural: float = 0.0, closeups: float = 0.0, softest: float = 0.0
+) -> MattingData:
     """Return real people over some backgrounds, with patches of soft edges, and a share of the demo's over theirs."""
     return MattingData(
         str(root),
@@ -260,6 +281,7 @@ def people(root: Path, backgrounds: Path, procedural: float = 0.0, softest: floa
         window=3 + LEAD,
         chunk=12,
         damage=0.3,
+        closeups=closeups,
         edges=0.5,
         softest=softest,
         procedural=procedural,
@@ -267,14 +289,27 @@ def people(root: Path, backgrounds: Path, procedural: float = 0.0, softest: floa
     )
 
 
-def with_more(folder: Path, kit: Path, more: Path) -> Path:
-    """Link the kit's training and validation clips into one folder, and further ones to train on."""
+def real_clips(realdata: Path) -> MattingData:
+    """Return the people and backgrounds that nothing is trained on."""
+    return MattingData(str(realdata / "RealClips" / "realclips_512x288"), chunk=12, workers=0)
+
+
+def with_more(realdata: Path, more: Path, work: Path) -> tuple[Path, Path]:
+    """Link the kit's training and validation clips into one folder with further ones, and backgrounds into another."""
+    kit, folder = realdata / "VideoMatteReal", work / "people"
     for split, source in (("train", kit / "train"), ("valid", kit / "valid"), ("train", more)):
         for layer in ("fgr", "pha"):
             (folder / split / layer).mkdir(parents=True, exist_ok=True)
             for clip in (source / layer).iterdir():
                 _link(folder / split / layer / clip.name, clip)
-    return folder
+    scenes = [realdata / "Backgrounds", more / "Backgrounds"]
+    return folder, joined(work / "backgrounds-more", scenes, (10, 1))
+
+
+def origins_with_more(more: Path) -> dict[str, list[str]]:
+    """Return which clips come from where, the further ones from GRID."""
+    further = sorted(folder.name for folder in (more / "fgr").iterdir())
+    return {**PEOPLE, "GRID": [*PEOPLE["GRID"], *further]}
 
 
 def joined(folder: Path, sources: Sequence[Path], times: Sequence[int]) -> Path:

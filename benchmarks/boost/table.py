@@ -30,6 +30,7 @@ MEASURES = ("mad", "mse", "sad", "grad", "conn", "dtssd")
 PARTS = {
     "demo-tiny": "The embedded network, on the demo's test clips",
     "people-tiny": "The embedded network, on RealClips: people and backgrounds that no training saw",
+    "people-tiny-more": "The same, trained on further people and over further backgrounds, with close-ups",
     "people-rvm": "RobustVideoMatting with its published weights, on RealClips",
     "people-rvm-more": "The same, trained on further people of the GRID corpus and over further backgrounds",
     "people-rvm-careful": "The same, with patches of soft edges in training, and adapters that may only raise alpha",
