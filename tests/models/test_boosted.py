@@ -129,6 +129,25 @@ def test_the_head_looks_back_as_far_as_its_window_and_never_ahead() -> None:
     assert (clues.grad.abs().sum(dim=(0, 2, 3, 4)) > 0).tolist() == [False, True, True, False, False]
 
 
+def test_on_a_processor_the_head_learns_in_full_precision_and_works_in_bfloat16() -> None:
+    torch.manual_seed(0)
+    head = Head(2)
+    nn.init.normal_(head.last.weight)
+    clues, alphas = torch.rand(1, 5, 8, 64, 64), torch.rand(1, 3, 2, 64, 64)
+
+    def gradients(low: bool) -> tuple[Tensor, ...]:
+        with torch.autocast("cpu", torch.bfloat16, enabled=low):
+            loss = head(clues, alphas).square().mean()
+        return torch.autograd.grad(loss, list(head.parameters()))
+
+    torch.testing.assert_close(gradients(low=True), gradients(low=False), rtol=0, atol=0)
+    seen = []
+    head.hidden[0].register_forward_hook(lambda *call: seen.append(call[-1].dtype))
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        head(clues, alphas)
+    assert seen == [torch.bfloat16]
+
+
 def test_only_the_head_trains_and_its_members_stay_as_they_are() -> None:
     network = ensemble().train()
     assert {n.split(".")[0] for n, p in network.named_parameters() if p.requires_grad} == {"head"}

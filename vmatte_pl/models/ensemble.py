@@ -58,7 +58,10 @@ class Head(nn.Module):
     def forward(self, clues: Tensor, alphas: Tensor) -> Tensor:
         """Return the joint alpha."""
         x = clues.transpose(1, 2).contiguous(memory_format=torch.channels_last_3d)
-        logits = self.last(self.hidden(x)).transpose(1, 2).float()
+        # With AMX, torch 2.14's gradient of a Conv3D's weights in bfloat16 writes beyond its memory: the process dies.
+        low = torch.is_autocast_enabled("cpu") and not torch.is_grad_enabled()
+        with torch.autocast("cpu", enabled=low):
+            logits = self.last(self.hidden(x)).transpose(1, 2).float()
         weights = logits[:, :, :-1].softmax(2)
         return shift_logits((weights * alphas).sum(2, keepdim=True), logits[:, :, -1:])
 
