@@ -254,6 +254,13 @@ def test_epochs_hold_every_window_beside_the_procedural_ones(footage: tuple[Path
     assert len(clips) - len(own) == round(1.5 * len(own))  # more than there are: they come again
 
 
+@pytest.mark.parametrize("name", ["closeups", "edges"])
+@pytest.mark.parametrize("share", [-0.1, 40])
+def test_a_share_of_the_samples_is_at_most_all_of_them(footage: tuple[Path, Path], name: str, share: float) -> None:
+    with pytest.raises(ConfigError, match=rf"from 0 to 1, found {share} in --data\.{name}; set it to"):
+        data_of(footage, **{name: share}).setup("fit")
+
+
 @pytest.mark.parametrize("share", [-0.1, 1.0])
 def test_a_procedural_share_is_below_one(footage: tuple[Path, Path], share: float) -> None:
     with pytest.raises(ConfigError, match=r"--data\.procedural; set it to"):

@@ -162,7 +162,8 @@ class MattingData(pl.LightningDataModule):
 
         Raises:
             DataError: If footage is missing, does not match, or is too short.
-            ConfigError: If procedural footage cannot be mixed in, or ``people`` is no regular expression.
+            ConfigError: If procedural footage cannot be mixed in, ``people`` is no regular expression, or a share of
+                samples is none.
         """
         self.stored_base = self.sources().stored_base() if stage == "fit" and self.use_base else None
         if stage == "fit":
@@ -193,6 +194,8 @@ class MattingData(pl.LightningDataModule):
         return to_clip_batch(batch)
 
     def _training(self) -> TrainWindows | MixedWindows:
+        for name, share in (("closeups", self.closeups), ("edges", self.edges)):
+            _check_share(name, share)
         clips, backgrounds = self._footage("train", self.size)
         if 0 < len(backgrounds) < FEW_BACKGROUNDS and self.backgrounds != DEMO:
             rank_zero_info(
@@ -296,6 +299,16 @@ class MattingData(pl.LightningDataModule):
         if checkpoint is not None and Path(checkpoint).parent.name == "checkpoints":
             return Path(checkpoint).parent.parent
         return Path(log_dir) if log_dir else None
+
+
+def _check_share(name: str, share: float) -> None:
+    if not 0 <= share <= 1:
+        raise ConfigError(
+            expected="a share of the samples, from 0 to 1",
+            found=str(share),
+            where=f"--data.{name}",
+            remedy="set it to 0.4, to 0 for none of the samples, to 1 for all of them",
+        )
 
 
 def _check_mixing(procedural: float, composed: bool) -> None:
