@@ -27,8 +27,7 @@ PEOPLE = {  # which of the real people's training clips come from where; the pre
     "GRID": ["0009", "0010", "0011"],
     "presenter": [],
 }
-# Of the further people, named as boost.md says; adapters of another seed do without others.
-HELD = (["A2", "bbwx8n", "lbbc2a"], ["A1", "bbbp8n", "lbax4n"], ["A3", "bgal9n", "lwbsza"])
+HELD = ["A2", "bbwx8n", "lbbc2a"]  # of the further people; named as boost.md says
 ADAMW = partial(torch.optim.AdamW, weight_decay=1e-2)
 # Filters from scratch, moved as whole matrices, learn in 800 steps what AdamW teaches them in 3,000.
 MUON = partial(Muon, weight_decay=0.1, nesterov=True, adjust_lr_fn="original", fallback_lr_scale=0.15)
@@ -99,8 +98,7 @@ class Part:
         origins: Which training clips come from where, if that is known; an origin without any is the validation's.
         without: Clips that nothing is trained on.
         others: Architectures that get a row of their own, beside those that are built on.
-        held: Clips that adapters are not trained on, by the adapter's seed, from the first again where seeds are more;
-            the head of an ensemble is trained on all of them: clips that not all of its members know.
+        held: Clips that adapters are not trained on, and the head of an ensemble is: its members do not know them.
         done: What the rows that are done measured.
     """
 
@@ -116,7 +114,7 @@ class Part:
     origins: dict[str, list[str]] = field(default_factory=dict)
     without: list[str] = field(default_factory=list)
     others: Sequence[str] = ARCHITECTURES
-    held: Sequence[Sequence[str]] = ((),)
+    held: list[str] = field(default_factory=list)
     done: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -145,20 +143,20 @@ class Part:
     def data(self, recipe: Recipe, steps: int, seed: int) -> Stored:
         """Return what trains for some steps an epoch."""
         folder = make_windows(self.folder / "windows", self.train, self.base, self.windows)
-        windows = Windows(folder, self.unknown(seed), recipe.frames)
+        windows = Windows(folder, self.unknown, recipe.frames)
         groups = {"windows": {}, "people": self.people, "origins": self.origins}[recipe.alike]
         drawn = {"batch_size": recipe.batch_size, "steps": steps, "seed": seed, "groups": groups}
         return Stored(windows, self.valid, **drawn, light=recipe.light, crop=recipe.crop)
 
-    def unknown(self, seed: int) -> list[str]:
-        """Return the clips that an adapter of some seed is not trained on."""
-        return [*self.without, *self.held[seed % len(self.held)]]
+    @property
+    def unknown(self) -> list[str]:
+        """The clips that adapters are not trained on."""
+        return [*self.without, *self.held]
 
     def heads(self) -> "Part":
         """Return the same with the footage that heads are trained on: what was held back, if there is such."""
-        held = {clip for clips in self.held for clip in clips}
-        known = [clip for clips in self.origins.values() for clip in clips if clip not in held]
-        return replace(self, without=[*self.without, *known], held=((),)) if held else self
+        known = [clip for clips in self.origins.values() for clip in clips if clip not in self.held]
+        return replace(self, without=[*self.without, *known], held=[]) if self.held else self
 
     def raised(self, network: MattingNetwork, name: str) -> "Part":
         """Return the same footage with a boosted network as the base."""
@@ -193,8 +191,9 @@ def tiny_parts(arguments: argparse.Namespace, encoder: str | None) -> Iterator[P
     if arguments.more is not None:
         # Where nobody's face fills the frame, adapters take one that does for background; close-ups show such faces.
         train = people(*with_more(real, arguments.more, work), procedural=0.3, closeups=0.4)
-        part = Part("people-tiny-more", TinyMatte(), work, train, test, recipes, *COARSE, 900)
-        yield replace(part, origins=origins_with_more(arguments.more), others=(), held=HELD[:1])
+        stages, members = COARSE[0], ("Unet", "FPN") * 2  # best on those held back and the validation clips together
+        part = Part("people-tiny-more", TinyMatte(), work, train, test, recipes, stages, members, 900)
+        yield replace(part, origins=origins_with_more(arguments.more), others=(), held=HELD)
 
 
 def rvm_parts(arguments: argparse.Namespace, encoder: str | None) -> Iterator[Part]:
@@ -212,7 +211,7 @@ def rvm_parts(arguments: argparse.Namespace, encoder: str | None) -> Iterator[Pa
         leaky = replace(fine_recipe(negative_slope=0.1), alike="people")
         footage = with_more(real, arguments.more, work)
         train = people(*footage)
-        yield replace(more, name="people-rvm-more", train=train, recipes={**part.recipes, FINE: leaky}, held=HELD[:1])
+        yield replace(more, name="people-rvm-more", train=train, recipes={**part.recipes, FINE: leaky}, held=HELD)
         # On footage of another origin, it is what adapters lower that is wrong most often.
         careful = replace(leaky, settings={**leaky.settings, "raise_only": True})
         train = people(*footage, softest=8.0)
