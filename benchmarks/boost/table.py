@@ -12,17 +12,21 @@ by their heads alone, and spread little for that. A second stage stands on the f
 to train comes on top of that one's.
 
 RealClips shows three speakers of the GRID corpus, and other people of that studio are among those that were trained on:
-three at first, and thirteen more in the part that says so, whom `keyed.py` has cut out of films of the corpus (lbax4n,
+three at first, and thirteen more in the parts that say so, whom `keyed.py` has cut out of films of the corpus (lbax4n,
 lbbc2a, lwbsza, sbia1a, bgal9n of speaker 16, bbwx8n of 25, bbbp8n of 27, and one each of six speakers whose names are
 lost: A1 to A4, D1, D2). Of these A2, bbwx8n and lbbc2a are held back: adapters are not trained on them, but chosen by
-them, and the heads of ensembles trained. That part has 405 photographs of Urban100, Sun-Hays80 and BSDS500 as
-backgrounds beside the seven that all have; `photos.py` has taken those in which RVM sees nobody. Its adapters are shown
-each person as often as any other, where those of people-rvm are shown each window so.
+them, and the heads of ensembles trained. Those parts have 405 photographs of Urban100, Sun-Hays80 and BSDS500 as
+backgrounds beside the seven that all have; `photos.py` has taken those in which RVM sees nobody. RVM's adapters are
+then shown each person as often as any other, where those of people-rvm are shown each window so; the embedded
+network's are shown each origin so in both parts.
 
-The last part, people-rvm-careful, has the same footage, softer patches of edges, and adapters that may only raise
-alpha. That was chosen by GRID's clips without GRID, so that of its harm the others' tell more. Its optimiser works in
-float32, where that of the parts before it worked in bfloat16. What all that is worth on footage of another origin is in
-the tables of harm.
+In people-tiny-more, two fifths of the windows that would show a whole figure are close-ups, and an ensemble joins two
+Unets and two FPNs, of its own seed and the next.
+
+The last part, people-rvm-careful, has softer patches of edges, and adapters that may only raise alpha. That was chosen
+by GRID's clips without GRID, so that of its harm the others' tell more. It was trained in single precision, and its
+optimiser works in float32, where that of the RVM parts before it worked in bfloat16. What all that is worth on footage
+of another origin is in the tables of harm.
 """
 
 MEASURES = ("mad", "mse", "sad", "grad", "conn", "dtssd")
