@@ -204,8 +204,8 @@ def test_the_table_tells_gain_spread_and_harm(tmp_path: Path) -> None:
     done = {"people-rvm/base/0": row(10.0, "base"), "people-rvm/Unet/0": row(6.0), "people-rvm/Unet/1": row(8.0)}
     write_table({**done, "people-rvm/without GRID/0": harm}, tmp_path / "boost.md")
     lines = (tmp_path / "boost.md").read_text().splitlines()
-    assert next(line for line in lines if "Unet" in line).count("7.000 ± 1.414") == 6
-    assert "| 30.0 ± 14.1 % | 2 |" in next(line for line in lines if "Unet" in line)
+    assert next(line for line in lines if "| adapter Unet" in line).count("7.000 ± 1.414") == 6
+    assert "| 30.0 ± 14.1 % | 2 |" in next(line for line in lines if "| adapter Unet" in line)
     assert "| GRID | 0009 | 10.000 | 11.000 | -10.0 % |" in lines
 
 
