@@ -187,13 +187,14 @@ def tiny_parts(arguments: argparse.Namespace, encoder: str | None) -> Iterator[P
     # Where nobody in training stands in full figure, adapters take legs for background; procedural people show theirs.
     train = people(real / "VideoMatteReal", many, procedural=0.3)
     recipes = coarse_recipes(encoder, checks=1)  # one presenter cannot tell which weights are best for others
-    yield Part("people-tiny", TinyMatte(), work, train, test, recipes, *COARSE, 840, PEOPLE)
+    part = Part("people-tiny", TinyMatte(), work, train, test, recipes, *COARSE, 840, PEOPLE)
+    yield part
     if arguments.more is not None:
         # Where nobody's face fills the frame, adapters take one that does for background; close-ups show such faces.
         train = people(*with_more(real, arguments.more, work), procedural=0.3, closeups=0.4)
-        stages, members = COARSE[0], ("Unet", "FPN") * 2  # best on those held back and the validation clips together
-        part = Part("people-tiny-more", TinyMatte(), work, train, test, recipes, stages, members, 900)
-        yield replace(part, origins=origins_with_more(arguments.more), others=(), held=HELD)
+        more = replace(part, windows=900, origins=origins_with_more(arguments.more), others=(), held=HELD)
+        members = part.members * 2  # best on those held back and the validation clips together
+        yield replace(more, name="people-tiny-more", train=train, members=members)
 
 
 def rvm_parts(arguments: argparse.Namespace, encoder: str | None) -> Iterator[Part]:
