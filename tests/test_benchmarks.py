@@ -149,6 +149,19 @@ def test_heads_train_on_what_was_held_back_from_their_members(tmp_path: Path) ->
     assert replace(part, held=[]).heads().unknown == []
 
 
+def test_without_an_origin_nothing_of_it_is_trained_on(tmp_path: Path) -> None:
+    data = MattingData()
+    origins = {"dancer": ["0000"], "GRID": ["0009", "A2"], "presenter": []}
+    part = Part("part", TinyMatte(), tmp_path, data, data, {}, (FINE, FINE), (FINE,), 1, origins, held=["A2"])
+    assert part.rest("presenter") is part
+    assert part.rest("dancer").unknown == ["0000", "A2"]
+    assert part.rest("dancer").heads().unknown == ["0000", "0000", "0009"]
+    assert part.rest("GRID").unknown == part.rest("GRID").heads().unknown == ["0009", "A2"]
+    names = [row.name for row in rows(replace(part, joint_harm=["GRID"]))]
+    assert (names.count("without GRID"), names.count("without dancer"), names.count("BuE without GRID")) == (3, 1, 1)
+    assert names.index("BuE without GRID") > max(i for i, name in enumerate(names) if name == "without GRID")
+
+
 def test_speakers_of_grid_are_people_of_their_own_and_others_one_an_origin(tmp_path: Path) -> None:
     data = MattingData()
     origins = {"dancer": ["0000", "0001"], "GRID": ["0009", "A2"], "presenter": []}
@@ -200,13 +213,18 @@ def test_the_table_tells_gain_spread_and_harm(tmp_path: Path) -> None:
         known = {"label": label, "parameters": 5, "seconds": 60.0, "milliseconds": 7.0}
         return {**known, "all": scores, "clips": {"0009": scores}}
 
-    harm = {**row(11.0), "base": {"clips": {"0009": {"mad": 10.0}}}}
+    def harm(mad: float) -> dict[str, Any]:
+        return {**row(mad), "base": {"clips": {"0009": {"mad": 10.0}}}}
+
+    abroad = {"without GRID/1": harm(9.0), "without GRID/0": harm(11.0), "BuE without GRID/0": harm(7.5)}
     done = {"people-rvm/base/0": row(10.0, "base"), "people-rvm/Unet/0": row(6.0), "people-rvm/Unet/1": row(8.0)}
-    write_table({**done, "people-rvm/without GRID/0": harm}, tmp_path / "boost.md")
+    done |= {f"people-rvm/{key}": run for key, run in abroad.items()}
+    write_table(done, tmp_path / "boost.md")
     lines = (tmp_path / "boost.md").read_text().splitlines()
     assert next(line for line in lines if "| adapter Unet" in line).count("7.000 ± 1.414") == 6
     assert "| 30.0 ± 14.1 % | 2 |" in next(line for line in lines if "| adapter Unet" in line)
-    assert "| GRID | 0009 | 10.000 | 11.000 | -10.0 % |" in lines
+    assert "| GRID | BwA | 0009 | 10.000 | 10.000 ± 1.414 | -10.0, +10.0 % |" in lines
+    assert "| GRID | BuE | 0009 | 10.000 | 7.500 | +25.0 % |" in lines
 
 
 def test_every_line_of_the_table_is_run(tmp_path: Path) -> None:

@@ -50,6 +50,7 @@ class Recipe:
         light: Strength of the changes of light.
         alike: What is drawn as often as any other of its kind.
         optimizer: Called with the parameters and the rate.
+        precision: The Trainer's; None is the fastest that the machine has.
     """
 
     settings: dict[str, Any]
@@ -62,6 +63,7 @@ class Recipe:
     light: float
     alike: Literal["windows", "people", "origins"]
     optimizer: Callable[..., torch.optim.Optimizer] = ADAMW
+    precision: str | None = None
 
     @property
     def frames(self) -> int:
@@ -99,6 +101,7 @@ class Part:
         without: Clips that nothing is trained on.
         others: Architectures that get a row of their own, beside those that are built on.
         held: Clips that adapters are not trained on, and the head of an ensemble is: its members do not know them.
+        joint_harm: Origins that an ensemble is tested on, too, of members that were trained without them, as BwA is.
         done: What the rows that are done measured.
     """
 
@@ -115,6 +118,7 @@ class Part:
     without: list[str] = field(default_factory=list)
     others: Sequence[str] = ARCHITECTURES
     held: list[str] = field(default_factory=list)
+    joint_harm: Sequence[str] = ()
     done: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -157,6 +161,12 @@ class Part:
         """Return the same with the footage that heads are trained on: what was held back, if there is such."""
         known = [clip for clips in self.origins.values() for clip in clips if clip not in self.held]
         return replace(self, without=[*self.without, *known], held=[]) if self.held else self
+
+    def rest(self, origin: str) -> "Part":
+        """Return the same without an origin's footage, what is held back of it included; itself if it has none."""
+        names = self.origins[origin]
+        held = [clip for clip in self.held if clip not in names]
+        return replace(self, without=[*self.without, *names], held=held) if names else self
 
     def raised(self, network: MattingNetwork, name: str) -> "Part":
         """Return the same footage with a boosted network as the base."""
@@ -214,9 +224,11 @@ def rvm_parts(arguments: argparse.Namespace, encoder: str | None) -> Iterator[Pa
         train = people(*footage)
         yield replace(more, name="people-rvm-more", train=train, recipes={**part.recipes, FINE: leaky}, held=HELD)
         # On footage of another origin, it is what adapters lower that is wrong most often.
-        careful = replace(leaky, settings={**leaky.settings, "raise_only": True})
+        careful = replace(leaky, settings={**leaky.settings, "raise_only": True}, precision="32-true")
         train = people(*footage, softest=8.0)
-        yield replace(more, name="people-rvm-careful", train=train, recipes={**part.recipes, FINE: careful}, held=HELD)
+        recipes = {**part.recipes, FINE: careful}
+        joint = ["GRID", "presenter"]
+        yield replace(more, name="people-rvm-careful", train=train, recipes=recipes, held=HELD, joint_harm=joint)
 
 
 def coarse_recipes(encoder: str | None, checks: int) -> dict[str, Recipe]:

@@ -1,7 +1,7 @@
 """The lines of the table, and how each comes about."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from vmatte_pl.models import MattingNetwork
 from vmatte_pl.runs import read_checkpoint
 from vmatte_pl.tasks import BuE, BwA, Pretrain, fit_stages
 from vmatte_pl.tasks.base import MattingTask
+from vmatte_pl.tasks.staged import StagedTask
 
 SEEDS = (0, 1, 2)
 HEAD_STEPS, PACE_STEPS = 160, 5
@@ -77,17 +78,29 @@ def second_stage(part: Part, seed: int) -> dict[str, Any]:
 
 def ensemble(part: Part, seed: int) -> dict[str, Any]:
     """Train a head on members that were trained one by one."""
-    recipes = [part.recipes[architecture] for architecture in part.members]
+    task = join(part, seed, part.members)
+    seconds = fit(task, part.heads(), head_recipe(part), _checkpoint(part, "head", seed), seed)
+    mean = score(task.network, part.tests, stage=-2)
+    return {**_row(_joint(part), score(task.network, part.tests), _size(task.trained), seconds), "mean": mean.all}
+
+
+def join(part: Part, seed: int, files: Sequence[str]) -> BuE:
+    """Put an ensemble together, its members from the checkpoints of these names, and its head untrained."""
     seeds = [(seed + part.members[:i].count(name)) % len(SEEDS) for i, name in enumerate(part.members)]
-    checkpoints = [str(_checkpoint(part, *member)) for member in zip(part.members, seeds, strict=True)]
-    recipe = replace(part.recipes["Unet"], steps=HEAD_STEPS, batch_size=3)  # all frames of a window go through it
+    checkpoints = [str(_checkpoint(part, *file)) for file in zip(files, seeds, strict=True)]
+    recipes = [part.recipes[architecture] for architecture in part.members]
     torch.manual_seed(seed)
     adapters = [recipe.adapter(seed) for recipe in recipes]
-    task = BuE(part.base, adapters, checkpoints=checkpoints, keep_stages=True, **recipe.task())
-    seconds = fit(task, part.heads(), recipe, _checkpoint(part, "head", seed), seed)
-    mean = score(task.network, part.tests, stage=-2)
-    label = f"BuE: a head on {', '.join(part.members)}, trained by themselves"
-    return {**_row(label, score(task.network, part.tests), _size(task.trained), seconds), "mean": mean.all}
+    return BuE(part.base, adapters, checkpoints=checkpoints, keep_stages=True, **head_recipe(part).task())
+
+
+def head_recipe(part: Part) -> Recipe:
+    """Return how heads are trained."""
+    return replace(part.recipes["Unet"], steps=HEAD_STEPS, batch_size=3)  # all frames of a window go through them
+
+
+def _joint(part: Part) -> str:
+    return f"BuE: a head on {', '.join(part.members)}, trained by themselves"
 
 
 def finetuned(part: Part, seed: int) -> dict[str, Any]:
@@ -147,22 +160,43 @@ def left_out(origin: str) -> Callable[[Part, int], dict[str, Any]]:
     """Return what trains an adapter without one origin's footage, and tests it on that."""
 
     def run(part: Part, seed: int) -> dict[str, Any]:
-        names, first = part.origins[origin], part.stages[0]
+        rest, first = part.rest(origin), part.stages[0]
         recipe = part.recipes[first]
         task = BwA(part.base, [recipe.adapter(seed)], **recipe.task())
-        if not names:  # the row of the first stage has not seen it either
+        if rest is part:  # the row of the first stage has not seen it either
             task.adopt(read_checkpoint(_checkpoint(part, first, seed)))
             seconds = part.done[f"{first}/{seed}"]["seconds"]
         else:
-            rest = replace(part, without=[*part.without, *names])
             seconds = fit(task, rest, recipe, _checkpoint(part, f"without-{origin}", seed), seed)
-        path = part.folder / f"{origin}.pt"
-        clips = Clips(path, _whole(part.train, names), part.base) if names else part.valid
-        before = score(Known(), clips)
-        scores = score(task.network, clips)
-        return {**_row(f"without {origin}", scores, _size(task.trained), seconds), "base": before._asdict()}
+        return _abroad(part, origin, f"without {origin}", task, seconds)
 
     return run
+
+
+def ensemble_left_out(origin: str) -> Callable[[Part, int], dict[str, Any]]:
+    """Return what joins adapters that were trained without one origin's footage, and tests them on that."""
+
+    def run(part: Part, seed: int) -> dict[str, Any]:
+        rest = part.rest(origin)
+        if rest is part:
+            task = join(part, seed, part.members)
+            task.adopt(read_checkpoint(_checkpoint(part, "head", seed)))
+            seconds = part.done[f"BuE/{seed}"]["seconds"]
+        else:
+            task = join(part, seed, [f"without-{origin}"] * len(part.members))
+            seconds = fit(
+                task, rest.heads(), head_recipe(part), _checkpoint(part, f"head-without-{origin}", seed), seed
+            )
+        return _abroad(part, origin, _joint(part), task, seconds)
+
+    return run
+
+
+def _abroad(part: Part, origin: str, label: str, task: StagedTask, seconds: float) -> dict[str, Any]:
+    names = part.origins[origin]
+    clips = Clips(part.folder / f"{origin}.pt", _whole(part.train, names), part.base) if names else part.valid
+    before = score(Known(), clips)
+    return {**_row(label, score(task.network, clips), _size(task.trained), seconds), "base": before._asdict()}
 
 
 def _whole(data: MattingData, names: list[str]) -> WholeClips:
@@ -180,7 +214,9 @@ def rows(part: Part) -> list[Row]:
     first, later = [row for row in members if row.seed == 0], [row for row in members if row.seed]
     others = [Row(name, 0, single(name)) for name in part.others if name not in names]
     harm = [Row(f"without {origin}", 0, left_out(origin)) for origin in part.origins]
+    harm += [Row(f"without {origin}", seed, left_out(origin)) for origin in part.joint_harm for seed in SEEDS[1:]]
+    joint = [Row(f"BuE without {origin}", 0, ensemble_left_out(origin)) for origin in part.joint_harm]
     tuned = [Row("fine-tuned", 0, finetuned)] if _size(part.base) else []  # a file of another framework has no weights
     ensembles = [Row("BuE", seed, ensemble) for seed in SEEDS]
     second, *further = [Row("second stage", seed, second_stage) for seed in SEEDS]
-    return [Row("base", 0, frozen), *first, second, *harm, *tuned, *later, *further, *ensembles, *others]
+    return [Row("base", 0, frozen), *first, second, *later, *harm, *tuned, *further, *ensembles, *joint, *others]

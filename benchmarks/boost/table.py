@@ -46,7 +46,7 @@ ORDER = ("base", "fine-tuned", "FineUnet", "Unet", "FPN", "Linknet", "PAN", "MAn
 def write_table(done: dict[str, Any], path: Path) -> None:
     """Write all that is done as Markdown."""
     tables = [_part(name, title, done) for name, title in PARTS.items() if f"{name}/base/0" in done]
-    tables += [_harm(name, done) for name in PARTS if any(key.startswith(f"{name}/without") for key in done)]
+    tables += [_harm(name, done) for name in PARTS if any(key.startswith(f"{name}/without ") for key in done)]
     path.write_text("\n".join([INTRO, *tables]))
 
 
@@ -72,18 +72,20 @@ def _part(name: str, title: str, done: dict[str, Any]) -> str:
 
 
 def _harm(name: str, done: dict[str, Any]) -> str:
+    """List what each clip became; where there are several seeds, by seed."""
     lines = [
-        _line(["trained without", "tested on its clip", "MAD of the base", "boosted", "gain"]),
-        _line(["---"] * 2 + ["---:"] * 3),
+        _line(["trained without", "what", "tested on its clip", "MAD of the base", "boosted", "gain"]),
+        _line(["---"] * 3 + ["---:"] * 3),
     ]
-    for key, run in done.items():
-        if key.startswith(f"{name}/without"):
-            origin = key.split("/")[1].removeprefix("without ")
-            for clip, scores in run["clips"].items():
-                before, after = run["base"]["clips"][clip]["mad"], scores["mad"]
-                lines.append(
-                    _line([origin, clip, f"{before:.3f}", f"{after:.3f}", f"{100 * (1 - after / before):+.1f} %"])
-                )
+    rows = dict.fromkeys(key.split("/")[1] for key in done if key.startswith(f"{name}/") and "without " in key)
+    for row in rows:
+        what, _, origin = row.rpartition("without ")
+        runs = [done[key] for key in sorted(done) if key.startswith(f"{name}/{row}/")]
+        for clip, before in runs[0]["base"]["clips"].items():
+            after = [run["clips"][clip]["mad"] for run in runs]
+            gains = ", ".join(f"{100 * (1 - mad / before['mad']):+.1f}" for mad in after)
+            cells = [origin, what.strip() or "BwA", clip, f"{before['mad']:.3f}", _spread(after), f"{gains} %"]
+            lines.append(_line(cells))
     return f"## Harm: {name}, on an origin that training did not see\n\n" + "\n".join(lines) + "\n"
 
 

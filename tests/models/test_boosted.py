@@ -1,4 +1,5 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 import torch
@@ -25,6 +26,13 @@ def trained_adapter(window: int, seed: int = 0) -> Adapter:
     adapter = Adapter("Unet", "tu-tf_mobilenetv3_small_minimal_100", window=window)
     last = [m for m in adapter.modules() if isinstance(m, nn.Conv2d)][-1]
     nn.init.normal_(last.weight, std=0.1)
+    return adapter
+
+
+def moving(by: float, **settings: Any) -> Adapter:
+    """An adapter that moves every alpha by as much in logit space."""
+    adapter = Adapter("FineUnet", None, window=0, **settings)
+    nn.init.constant_(adapter.network.segmentation_head.bias, by)
     return adapter
 
 
@@ -107,6 +115,38 @@ def test_the_members_mean_is_that_of_the_networks_boosted_one_by_one() -> None:
 
 
 @torch.no_grad()
+@pytest.mark.parametrize(
+    ("moves", "held"),
+    [
+        ((1.0, 2.0), (1.0, 2.0)),  # what raises is not held
+        ((-1.0, 2.0), (0.0, 2.0)),  # one does not lower where the other raises
+        ((-1.0, -2.0), (-1.0, -1.0)),  # both lower what both lower, by the least
+    ],
+)
+def test_members_that_may_only_raise_lower_what_all_of_them_lower(
+    moves: Sequence[float], held: Sequence[float]
+) -> None:
+    frames, alpha = torch.rand(1, 2, 3, 32, 32), torch.rand(1, 2, 1, 32, 32)
+    network = Members(RunningMean(), [moving(by, raise_only=True) for by in moves]).eval()
+    with torch.no_grad():
+        free = [moving(by).eval()(frames, alpha) for by in held]
+        alphas, logits = network.opinions(frames, alpha)
+        learnt, _ = network.train().opinions(frames, alpha)
+        unheld = [moving(by).eval()(frames, alpha) for by in moves]
+    assert torch.allclose(alphas, torch.cat(free, 2), atol=1e-5)
+    assert torch.allclose(learnt, torch.cat(unheld, 2), atol=1e-5)  # no gradient would come from where they are held
+    assert [logit.mean().item() for logit in logits.unbind(2)] == pytest.approx(list(moves))
+
+
+def test_a_member_that_may_lower_is_not_held() -> None:
+    frames, alpha = torch.rand(1, 2, 3, 32, 32), torch.rand(1, 2, 1, 32, 32)
+    adapters = [moving(-1.0), moving(-2.0, raise_only=True), moving(2.0)]
+    with torch.no_grad():
+        alphas, _ = Members(RunningMean(), adapters).eval().opinions(frames, alpha)
+        free = [moving(by).eval()(frames, alpha) for by in (-1.0, 0.0, 2.0)]
+    assert torch.allclose(alphas, torch.cat(free, 2), atol=1e-5)
+
+
 def test_a_new_head_returns_the_members_mean() -> None:
     frames = torch.rand(1, 3, 3, 33, 50)
     base, mean, joint = Ensemble(members(), Head(3)).eval().stages(frames)[0]

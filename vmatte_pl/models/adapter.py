@@ -49,7 +49,8 @@ class Adapter(nn.Module):
             a base that finds whom it should, and misses hair and rims; None corrects everywhere. Residual only.
         raise_only: Let no alpha come out lower than it went in. For a base that misses, as hair, more than it adds: on
             footage of another kind than that of training, lowering did its alphas most harm. Not for one that takes
-            places for people. In training it lowers, too: no gradient would come from where it is held.
+            places for people. In training it lowers, too: no gradient would come from where it is held. Among an
+            ensemble's members it lowers where all of them do, by as little as the least: there they are surer than one.
         frozen_norm: Keep the statistics of the encoder's batch normalisation as they came with ``encoder_weights``:
             small batches of one kind of footage would bend them.
         options: Further settings of the architecture by name, such as ``decoder_channels`` of a Unet.
@@ -130,10 +131,10 @@ class Adapter(nn.Module):
 
     def forward(self, frames: Tensor, alpha: Tensor) -> Tensor:
         """Return the corrected alpha."""
-        return self.correct(frames, alpha)[0]
+        return self.held(self.correct(frames, alpha)[0], alpha)
 
     def correct(self, frames: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the corrected alpha and the network's own logits, which say how sure it is."""
+        """Return the corrected alpha, raised or lowered, and the network's own logits, which say how sure it is."""
         T = alpha.shape[1]
         now, *before = (frames[:, self.window - k : self.window - k + T] for k in range(self.window + 1))
         x = torch.cat([now, *(past - now for past in before), alpha], dim=2).flatten(0, 1)
@@ -143,10 +144,11 @@ class Adapter(nn.Module):
         else:
             near = edge_band(alpha, self.band)
             logits = near * self._segment_where(near.flatten(0, 1), x).unflatten(0, alpha.shape[:2])
-        corrected = shift_logits(alpha, logits) if self.residual else logits.sigmoid()
-        if self.raise_only and not self.training:
-            corrected = torch.maximum(corrected, alpha)
-        return corrected, logits
+        return shift_logits(alpha, logits) if self.residual else logits.sigmoid(), logits
+
+    def held(self, corrected: Tensor, least: Tensor) -> Tensor:
+        """Keep a corrected alpha from falling below ``least``, if it may only raise, but not in training."""
+        return torch.maximum(corrected, least) if self.raise_only and not self.training else corrected
 
     def _segment_where(self, near: Tensor, x: Tensor) -> Tensor:
         """Give the logits where ``near`` is above 0; what these do not depend on is left out, if that is known.

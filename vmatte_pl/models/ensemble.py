@@ -101,7 +101,7 @@ class Members(MattingNetwork):
         return alphas, *self.opinions(seen, alphas[-1]), (base_state, past)
 
     def opinions(self, seen: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
-        """Return every member's alpha and logits.
+        """Return every member's alpha and logits; those that may only raise lower what all lower, by the least of it.
 
         Shape:
             - seen: (B, l + T, 3, H, W), l the longest of the members' windows.
@@ -109,7 +109,9 @@ class Members(MattingNetwork):
             - output: (B, T, n, H, W) in [0, 1], and (B, T, n, H, W).
         """
         said = [member.correct(seen[:, self.window - member.window :], alpha) for member in self.members]
-        alphas, logits = zip(*said, strict=True)
+        corrected, logits = zip(*said, strict=True)
+        least = torch.minimum(alpha, torch.cat(corrected, 2).amax(2, keepdim=True))
+        alphas = [member.held(its, least) for member, its in zip(self.members, corrected, strict=True)]
         return torch.cat(alphas, 2), torch.cat(logits, 2)
 
     @property
