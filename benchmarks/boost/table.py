@@ -23,12 +23,12 @@ network's are shown each origin so in both parts.
 In people-tiny-more, two fifths of the windows that would show a whole figure are close-ups, and an ensemble joins two
 Unets and two FPNs, of its own seed and the next.
 
-The last part, people-rvm-careful, has softer patches of edges, and adapters that may only raise alpha; their ensemble
-lowers what all of them lower. The one was chosen by GRID's clips without GRID, so that of its harm the others' tell
-more, the other by those held back and the presenter. It was trained in single precision, and its optimiser works in
-float32, where that of the RVM parts before it worked in bfloat16. Without GRID nobody is left to be held back, and the
-head of an ensemble is trained on those whom its members know. What all that is worth on footage of another origin is
-in the tables of harm.
+The last part, people-rvm-careful, has softer patches of edges, and adapters that may only raise alpha; in their
+ensemble each goes half-way to the highest of them. Both were chosen by GRID's clips without GRID, among others, so that
+of its harm the other origins tell more. It was trained in single precision, and its optimiser works in float32, where
+that of the RVM parts before it worked in bfloat16. Without GRID nobody is left to be held back, and the head of an
+ensemble is trained on those whom its members know. What all that is worth on footage of another origin is in the tables
+of harm.
 """
 
 MEASURES = ("mad", "mse", "sad", "grad", "conn", "dtssd")

@@ -49,8 +49,8 @@ class Adapter(nn.Module):
             a base that finds whom it should, and misses hair and rims; None corrects everywhere. Residual only.
         raise_only: Let no alpha come out lower than it went in. For a base that misses, as hair, more than it adds: on
             footage of another kind than that of training, lowering did its alphas most harm. Not for one that takes
-            places for people. In training it lowers, too: no gradient would come from where it is held. Among an
-            ensemble's members it lowers where all of them do, by as little as the least: there they are surer than one.
+            places for people. In training it lowers, too: no gradient would come from where it is held. As one of an
+            ensemble's members it goes half-way to the highest alpha, and below the given one where all lower.
         frozen_norm: Keep the statistics of the encoder's batch normalisation as they came with ``encoder_weights``:
             small batches of one kind of footage would bend them.
         options: Further settings of the architecture by name, such as ``decoder_channels`` of a Unet.
@@ -131,7 +131,13 @@ class Adapter(nn.Module):
 
     def forward(self, frames: Tensor, alpha: Tensor) -> Tensor:
         """Return the corrected alpha."""
-        return self.held(self.correct(frames, alpha)[0], alpha)
+        corrected, _ = self.correct(frames, alpha)
+        return torch.maximum(corrected, alpha) if self.careful else corrected
+
+    @property
+    def careful(self) -> bool:
+        """Whether it may only raise now: not in training."""
+        return self.raise_only and not self.training
 
     def correct(self, frames: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
         """Return the corrected alpha, raised or lowered, and the network's own logits, which say how sure it is."""
@@ -145,10 +151,6 @@ class Adapter(nn.Module):
             near = edge_band(alpha, self.band)
             logits = near * self._segment_where(near.flatten(0, 1), x).unflatten(0, alpha.shape[:2])
         return shift_logits(alpha, logits) if self.residual else logits.sigmoid(), logits
-
-    def held(self, corrected: Tensor, least: Tensor) -> Tensor:
-        """Keep a corrected alpha from falling below ``least``, if it may only raise, but not in training."""
-        return torch.maximum(corrected, least) if self.raise_only and not self.training else corrected
 
     def _segment_where(self, near: Tensor, x: Tensor) -> Tensor:
         """Give the logits where ``near`` is above 0; what these do not depend on is left out, if that is known.

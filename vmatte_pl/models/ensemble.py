@@ -101,7 +101,10 @@ class Members(MattingNetwork):
         return alphas, *self.opinions(seen, alphas[-1]), (base_state, past)
 
     def opinions(self, seen: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
-        """Return every member's alpha and logits; those that may only raise lower what all lower, by the least of it.
+        """Return every member's alpha and logits.
+
+        What one of several careful members finds is there more often than not, and what all would lower is too high
+        more often than what one would. So those that may only raise go half-way to the highest of all alphas.
 
         Shape:
             - seen: (B, l + T, 3, H, W), l the longest of the members' windows.
@@ -110,8 +113,11 @@ class Members(MattingNetwork):
         """
         said = [member.correct(seen[:, self.window - member.window :], alpha) for member in self.members]
         corrected, logits = zip(*said, strict=True)
-        least = torch.minimum(alpha, torch.cat(corrected, 2).amax(2, keepdim=True))
-        alphas = [member.held(its, least) for member, its in zip(self.members, corrected, strict=True)]
+        highest = torch.cat(corrected, 2).amax(2, keepdim=True)
+        alphas = [
+            (torch.maximum(its, alpha) + highest) / 2 if member.careful else its
+            for member, its in zip(self.members, corrected, strict=True)
+        ]
         return torch.cat(alphas, 2), torch.cat(logits, 2)
 
     @property
