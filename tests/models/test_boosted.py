@@ -137,9 +137,7 @@ def test_members_that_may_only_raise_go_half_way_to_the_highest(moves: Sequence[
         learnt, _ = network.train().opinions(frames, alpha)
         by_themselves, highest = alphas_of(held, frames, alpha), alphas_of([max(moves)], frames, alpha)
     torch.testing.assert_close(alphas, (by_themselves + highest) / 2)
-    torch.testing.assert_close(
-        learnt, alphas_of(moves, frames, alpha)
-    )  # no gradient would come from where they are held
+    torch.testing.assert_close(learnt, alphas_of(moves, frames, alpha))  # where they are held, no gradient would come
     assert [logit.mean().item() for logit in logits.unbind(2)] == pytest.approx(list(moves))
     assert ((alphas < alpha).any() == all(by < 0 for by in moves)).item()
 
