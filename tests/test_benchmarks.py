@@ -13,8 +13,9 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import default_collate
 
+from benchmarks.boost import rows as boost
 from benchmarks.boost.keyed import key
-from benchmarks.boost.parts import FINE, Part, joined, origins_with_more, with_more
+from benchmarks.boost.parts import FINE, Part, fine_recipe, joined, origins_with_more, with_more
 from benchmarks.boost.photos import share_of_people
 from benchmarks.boost.rows import Known, rows
 from benchmarks.boost.stored import LEAD, Clips, Stored, Windows, alpha_of, make_windows, score
@@ -160,6 +161,19 @@ def test_without_an_origin_nothing_of_it_is_trained_on(tmp_path: Path) -> None:
     names = [row.name for row in rows(replace(part, joint_harm=["GRID"]))]
     assert (names.count("without GRID"), names.count("without dancer"), names.count("BuE without GRID")) == (3, 1, 1)
     assert names.index("BuE without GRID") > max(i for i, name in enumerate(names) if name == "without GRID")
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_a_recipe_is_trained_in_the_precision_that_it_names(
+    precision: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    monkeypatch.setattr(Part, "data", lambda *_: None)
+    monkeypatch.setattr(boost, "fit_stages", lambda trainer, *_, **__: seen.append(trainer.precision))
+    data = MattingData()
+    part = Part("part", TinyMatte(), tmp_path, data, data, {}, (FINE, FINE), (FINE,), 1)
+    boost.fit(Bare(part.base), part, replace(fine_recipe(), precision=precision), tmp_path / "fine.ckpt", 0)
+    assert seen == [precision]
 
 
 def test_speakers_of_grid_are_people_of_their_own_and_others_one_an_origin(tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ def fit(task: MattingTask, part: Part, recipe: Recipe, path: Path, seed: int) ->
     path.unlink(missing_ok=True)
     trainer = pl.Trainer(
         accelerator="cpu",
-        precision=fastest_precision("cpu"),
+        precision=recipe.precision or fastest_precision("cpu"),
         max_epochs=recipe.checks,
         callbacks=[ModelCheckpoint(path.parent, path.stem, monitor="val/mad", enable_version_counter=False)],
         logger=False,
@@ -184,9 +184,8 @@ def ensemble_left_out(origin: str) -> Callable[[Part, int], dict[str, Any]]:
             seconds = part.done[f"BuE/{seed}"]["seconds"]
         else:
             task = join(part, seed, [f"without-{origin}"] * len(part.members))
-            seconds = fit(
-                task, rest.heads(), head_recipe(part), _checkpoint(part, f"head-without-{origin}", seed), seed
-            )
+            path = _checkpoint(part, f"head-without-{origin}", seed)
+            seconds = fit(task, rest.heads(), head_recipe(part), path, seed)
         return _abroad(part, origin, _joint(part), task, seconds)
 
     return run

@@ -120,7 +120,6 @@ def test_the_members_mean_is_that_of_the_networks_boosted_one_by_one() -> None:
     torch.testing.assert_close(alphas[1], torch.stack(alone).mean(0))
 
 
-@torch.no_grad()
 @pytest.mark.parametrize(
     ("moves", "held"),
     [
@@ -129,29 +128,30 @@ def test_the_members_mean_is_that_of_the_networks_boosted_one_by_one() -> None:
         ((-1.0, -2.0), (0.0, 0.0)),  # neither lowers by itself
     ],
 )
+@torch.no_grad()
 def test_members_that_may_only_raise_go_half_way_to_the_highest(moves: Sequence[float], held: Sequence[float]) -> None:
     frames, alpha = torch.rand(1, 2, 3, 32, 32), torch.rand(1, 2, 1, 32, 32)
     network = Members(RunningMean(), [moving(by, raise_only=True) for by in moves]).eval()
-    with torch.no_grad():
-        alphas, logits = network.opinions(frames, alpha)
-        learnt, _ = network.train().opinions(frames, alpha)
-        by_themselves, highest = alphas_of(held, frames, alpha), alphas_of([max(moves)], frames, alpha)
+    alphas, logits = network.opinions(frames, alpha)
+    learnt, _ = network.train().opinions(frames, alpha)
+    by_themselves, highest = alphas_of(held, frames, alpha), alphas_of([max(moves)], frames, alpha)
     torch.testing.assert_close(alphas, (by_themselves + highest) / 2)
     torch.testing.assert_close(learnt, alphas_of(moves, frames, alpha))  # where they are held, no gradient would come
     assert [logit.mean().item() for logit in logits.unbind(2)] == pytest.approx(list(moves))
     assert ((alphas < alpha).any() == all(by < 0 for by in moves)).item()
 
 
+@torch.no_grad()
 def test_a_member_that_may_lower_is_not_held() -> None:
     frames, alpha = torch.rand(1, 2, 3, 32, 32), torch.rand(1, 2, 1, 32, 32)
     adapters = [moving(-1.0), moving(-2.0, raise_only=True), moving(2.0)]
-    with torch.no_grad():
-        alphas, _ = Members(RunningMean(), adapters).eval().opinions(frames, alpha)
+    alphas, _ = Members(RunningMean(), adapters).eval().opinions(frames, alpha)
     expected = alphas_of([-1.0, 0.0, 2.0], frames, alpha)
     expected[:, :, 1] = expected[:, :, 1:].mean(2)
     torch.testing.assert_close(alphas, expected)
 
 
+@torch.no_grad()
 def test_a_new_head_returns_the_members_mean() -> None:
     frames = torch.rand(1, 3, 3, 33, 50)
     base, mean, joint = Ensemble(members(), Head(3)).eval().stages(frames)[0]
