@@ -28,6 +28,7 @@ PEOPLE = {  # which of the real people's training clips come from where; the pre
     "presenter": [],
 }
 HELD = ["A2", "bbwx8n", "lbbc2a"]  # of the further people; named as boost.md says
+BESIDE = 64  # windows of the validation's people, about as many to a clip as of those of the training
 ADAMW = partial(torch.optim.AdamW, weight_decay=1e-2)
 # Filters from scratch, moved as whole matrices, learn in 800 steps what AdamW teaches them in 3,000.
 MUON = partial(Muon, weight_decay=0.1, nesterov=True, adjust_lr_fn="original", fallback_lr_scale=0.15)
@@ -99,8 +100,9 @@ class Part:
         windows: How many training windows are made.
         origins: Which training clips come from where, if that is known; an origin without any is the validation's.
         without: Clips that nothing is trained on.
-        others: Architectures that get a row of their own, beside those that are built on.
         held: Clips that adapters are not trained on, and the head of an ensemble is: its members do not know them.
+        valid_people: Those of the validation as footage to train on, for trainings without an origin's footage.
+        beside: Footage that is trained on beside that of ``train``.
         joint_harm: Origins that an ensemble is tested on, too, of members that were trained without them, as BwA is.
         done: What the rows that are done measured.
     """
@@ -116,8 +118,9 @@ class Part:
     windows: int
     origins: dict[str, list[str]] = field(default_factory=dict)
     without: list[str] = field(default_factory=list)
-    others: Sequence[str] = ARCHITECTURES
     held: list[str] = field(default_factory=list)
+    valid_people: MattingData | None = None
+    beside: MattingData | None = None
     joint_harm: Sequence[str] = ()
     done: dict[str, Any] = field(default_factory=dict)
 
@@ -146,8 +149,10 @@ class Part:
 
     def data(self, recipe: Recipe, steps: int, seed: int) -> Stored:
         """Return what trains for some steps an epoch."""
-        folder = make_windows(self.folder / "windows", self.train, self.base, self.windows)
-        windows = Windows(folder, self.unknown, recipe.frames)
+        folders = [make_windows(self.folder / "windows", self.train, self.base, self.windows)]
+        if self.beside is not None:
+            folders.append(make_windows(self.folder / "windows-beside", self.beside, self.base, BESIDE))
+        windows = Windows(*folders, without=self.unknown, frames=recipe.frames)
         groups = {"windows": {}, "people": self.people, "origins": self.origins}[recipe.alike]
         drawn = {"batch_size": recipe.batch_size, "steps": steps, "seed": seed, "groups": groups}
         return Stored(windows, self.valid, **drawn, light=recipe.light, crop=recipe.crop)
@@ -160,13 +165,18 @@ class Part:
     def heads(self) -> "Part":
         """Return the same with the footage that heads are trained on: what was held back, if there is such."""
         known = [clip for clips in self.origins.values() for clip in clips if clip not in self.held]
-        return replace(self, without=[*self.without, *known], held=[]) if self.held else self
+        return replace(self, without=[*self.without, *known], held=[], beside=None) if self.held else self
 
     def rest(self, origin: str) -> "Part":
-        """Return the same without an origin's footage, what is held back of it included; itself if it has none."""
+        """Return the same without an origin's footage, what is held back of it included; itself if it has none.
+
+        What is left may be two men: the validation's people are trained on with them, if there is footage for it.
+        """
         names = self.origins[origin]
+        if not names:
+            return self
         held = [clip for clip in self.held if clip not in names]
-        return replace(self, without=[*self.without, *names], held=held) if names else self
+        return replace(self, without=[*self.without, *names], held=held, beside=self.valid_people)
 
     def raised(self, network: MattingNetwork, name: str) -> "Part":
         """Return the same footage with a boosted network as the base."""
@@ -183,52 +193,46 @@ def parts(arguments: argparse.Namespace) -> Iterator[Part]:
     demo = MattingData(size=(144, 256), window=3 + LEAD, chunk=12, workers=0)
     yield Part("demo-tiny", TinyMatte(), work, demo, demo, coarse_recipes(encoder, checks=4), *COARSE, 900)
     if arguments.realdata is not None:
-        yield from tiny_parts(arguments, encoder)
+        yield tiny_part(arguments, encoder)
         if arguments.rvm is not None:
-            yield from rvm_parts(arguments, encoder)
+            yield rvm_part(arguments, encoder)
 
 
-def tiny_parts(arguments: argparse.Namespace, encoder: str | None) -> Iterator[Part]:
-    """Build those of the embedded network, on real people."""
+def tiny_part(arguments: argparse.Namespace, encoder: str | None) -> Part:
+    """Build that of the embedded network, on real people."""
     work, real, test = arguments.work, arguments.realdata, real_clips(arguments.realdata)
+    recipes = coarse_recipes(encoder, checks=1)  # one presenter cannot tell which weights are best for others
+    if arguments.more is not None:
+        # Where nobody's face fills the frame, adapters take one that does for background; close-ups show such faces.
+        train = people(*with_more(real, arguments.more, work), procedural=0.3, closeups=0.4)
+        part = Part("people-tiny-more", TinyMatte(), work, train, test, recipes, *COARSE, 900)
+        members = part.members * 2  # best on those held back and the validation clips together
+        return replace(part, members=members, origins=origins_with_more(arguments.more), held=HELD)
     # Seven photographs are few for what must tell people from places; the demo's places are added, a third stays real.
     sources = [real / "Backgrounds", real / "BackgroundVideos", demo_footage()[1]]
     many = joined(work / "backgrounds", sources, (3, 3, 1))
     # Where nobody in training stands in full figure, adapters take legs for background; procedural people show theirs.
     train = people(real / "VideoMatteReal", many, procedural=0.3)
-    recipes = coarse_recipes(encoder, checks=1)  # one presenter cannot tell which weights are best for others
-    part = Part("people-tiny", TinyMatte(), work, train, test, recipes, *COARSE, 840, PEOPLE)
-    yield part
-    if arguments.more is not None:
-        # Where nobody's face fills the frame, adapters take one that does for background; close-ups show such faces.
-        train = people(*with_more(real, arguments.more, work), procedural=0.3, closeups=0.4)
-        more = replace(part, windows=900, origins=origins_with_more(arguments.more), others=(), held=HELD)
-        members = part.members * 2  # best on those held back and the validation clips together
-        yield replace(more, name="people-tiny-more", train=train, members=members)
+    return Part("people-tiny", TinyMatte(), work, train, test, recipes, *COARSE, 840, PEOPLE)
 
 
-def rvm_parts(arguments: argparse.Namespace, encoder: str | None) -> Iterator[Part]:
-    """Build those of RobustVideoMatting."""
+def rvm_part(arguments: argparse.Namespace, encoder: str | None) -> Part:
+    """Build that of RobustVideoMatting."""
     work, real, test = arguments.work, arguments.realdata, real_clips(arguments.realdata)
     rvm = OnnxNetwork(str(arguments.rvm), constants={"downsample_ratio": 1.0})
     stages, members = (FINE, FINE), (FINE,) * 3  # on the validation clips a Unet beside it gained less
+    recipes = fine_recipes(encoder)
+    if arguments.more is not None:
+        root, backgrounds = with_more(real, arguments.more, work)
+        train, presenter = (people(folder, backgrounds, softest=8.0) for folder in (root, valid_people(real, work)))
+        recipes = {**recipes, FINE: careful_recipe()}
+        part = Part("people-rvm-careful", rvm, work, train, test, recipes, stages, members, 900)
+        joint = ["GRID", "presenter"]
+        part = replace(part, origins=origins_with_more(arguments.more), held=HELD)
+        return replace(part, valid_people=presenter, joint_harm=joint)
     # No demo's places: they are smooth, which makes edges easier than they are.
     train = people(real / "VideoMatteReal", real / "Backgrounds")
-    part = Part("people-rvm", rvm, work, train, test, fine_recipes(encoder), stages, members, 540, PEOPLE)
-    yield part
-    if arguments.more is not None:
-        more = replace(part, windows=900, origins=origins_with_more(arguments.more), others=())
-        # Both gained more with those who are held back; the dancer's windows would be a third of all.
-        leaky = replace(fine_recipe(negative_slope=0.1), alike="people")
-        footage = with_more(real, arguments.more, work)
-        train = people(*footage)
-        yield replace(more, name="people-rvm-more", train=train, recipes={**part.recipes, FINE: leaky}, held=HELD)
-        # On footage of another origin, it is what adapters lower that is wrong most often.
-        careful = replace(leaky, settings={**leaky.settings, "raise_only": True}, precision="32-true")
-        train = people(*footage, softest=8.0)
-        recipes = {**part.recipes, FINE: careful}
-        joint = ["GRID", "presenter"]
-        yield replace(more, name="people-rvm-careful", train=train, recipes=recipes, held=HELD, joint_harm=joint)
+    return Part("people-rvm", rvm, work, train, test, recipes, stages, members, 540, PEOPLE)
 
 
 def coarse_recipes(encoder: str | None, checks: int) -> dict[str, Recipe]:
@@ -267,6 +271,14 @@ def fine_recipe(**options: float) -> Recipe:
     loss = {"laplacian": 0.0, "haar": 1.0, "temporal": 0.0, "cross_entropy": 0.0}
     # Before the learning rate has come down, weights swing by more than what validation could tell apart: no choice.
     return Recipe(settings, loss, 1.2e-2, 3500, 1, 12, (96, 96), light=0.5, alike="windows", optimizer=MUON)
+
+
+def careful_recipe() -> Recipe:
+    """Return that of README for footage of another kind than that of training."""
+    # Both gained more with those who are held back; the dancer's windows would be a third of all.
+    leaky = replace(fine_recipe(negative_slope=0.1), alike="people")
+    # On footage of another origin, it is what adapters lower that is wrong most often.
+    return replace(leaky, settings={**leaky.settings, "raise_only": True}, precision="32-true")
 
 
 def _segmentation(architecture: str, encoder: str | None, **settings: Any) -> dict[str, Any]:
@@ -316,6 +328,17 @@ def with_more(realdata: Path, more: Path, work: Path) -> tuple[Path, Path]:
                 _link(folder / split / layer / clip.name, clip)
     scenes = [realdata / "Backgrounds", more / "Backgrounds"]
     return folder, joined(work / "backgrounds-more", scenes, (10, 1))
+
+
+def valid_people(realdata: Path, work: Path) -> Path:
+    """Link the kit's validation clips into a folder of training clips, under names that no other has."""
+    folder = work / "valid-people"
+    for split in ("train", "valid"):
+        for layer in ("fgr", "pha"):
+            (folder / split / layer).mkdir(parents=True, exist_ok=True)
+            for clip in (realdata / "VideoMatteReal" / "valid" / layer).iterdir():
+                _link(folder / split / layer / f"P{clip.name}", clip)
+    return folder
 
 
 def origins_with_more(more: Path) -> dict[str, list[str]]:
