@@ -15,7 +15,7 @@ from torch.utils.data import default_collate
 
 from benchmarks.boost import rows as boost
 from benchmarks.boost.keyed import key
-from benchmarks.boost.parts import FINE, Part, fine_recipe, joined, origins_with_more, valid_people, with_more
+from benchmarks.boost.parts import FINE, Part, fine_recipe, joined, origins_with_more, with_more
 from benchmarks.boost.photos import share_of_people
 from benchmarks.boost.rows import Known, rows
 from benchmarks.boost.stored import LEAD, Clips, Stored, Windows, alpha_of, make_windows, score
@@ -58,18 +58,6 @@ def test_stored_footage_is_what_the_base_sees_and_says(footage: tuple[Path, Path
         torch.testing.assert_close(found["base"], alpha_of(base, expected["com"])[:, LEAD:], atol=1e-3, rtol=0)
     left = Windows(tmp_path, without=windows.clips[:1])
     assert {left[i]["clip"] for i in range(len(left))} == set(windows.clips[1:]) - {windows.clips[0]}
-
-
-def test_windows_of_several_folders_follow_each_other(footage: tuple[Path, Path], tmp_path: Path) -> None:
-    root, backgrounds = map(str, footage)
-    data = MattingData(root, backgrounds, size=(32, 48), window=3 + LEAD, chunk=3, workers=0)
-    first, second = (make_windows(tmp_path / str(count), data, TinyMatte(), count) for count in (1, 2))
-    (second / "clips.json").write_text('["P0000", "P0001"]')
-    windows = Windows(first, second, without=["P0000"])
-    assert len(windows) == 2
-    assert windows[1]["clip"] == "P0001"
-    for i, alone in enumerate((Windows(first)[0], Windows(second)[1])):
-        assert all(torch.equal(windows[i][key], alone[key]) for key in ("com", "pha", "base"))
 
 
 def test_training_sees_windows_mirrored_and_in_other_light_but_the_same_truth(
@@ -150,9 +138,6 @@ def test_further_people_are_trained_on_beside_those_of_the_kit(tmp_path: Path) -
     assert Counter(path.resolve().name for path in (backgrounds / "train").iterdir()) == {"real.jpg": 10, "more.jpg": 1}
     assert [path.resolve().name for path in (backgrounds / "valid").iterdir()] == ["real.jpg"]
     assert origins_with_more(more)["GRID"] == ["0009", "0010", "0011", "lwbsza"]
-    known = valid_people(real, tmp_path)
-    assert [path.resolve().parts[-3:] for path in (known / "train" / "pha").iterdir()] == [("valid", "pha", "0001")]
-    assert [path.name for path in (known / "train" / "fgr").iterdir()] == ["P0001"]
 
 
 def test_heads_train_on_what_was_held_back_from_their_members(tmp_path: Path) -> None:
@@ -173,12 +158,6 @@ def test_without_an_origin_nothing_of_it_is_trained_on(tmp_path: Path) -> None:
     assert part.rest("dancer").unknown == ["0000", "A2"]
     assert part.rest("dancer").heads().unknown == ["0000", "0000", "0009"]
     assert part.rest("GRID").unknown == part.rest("GRID").heads().unknown == ["0009", "A2"]
-    presenter = MattingData()
-    part = replace(part, valid_people=presenter)
-    assert part.beside is None
-    assert part.rest("presenter") is part
-    assert part.rest("dancer").beside is part.rest("GRID").beside is presenter
-    assert part.rest("dancer").heads().beside is None
     names = [row.name for row in rows(replace(part, joint_harm=["GRID"]))]
     assert (names.count("without GRID"), names.count("without dancer"), names.count("BuE without GRID")) == (3, 1, 1)
     assert names.index("BuE without GRID") > max(i for i, name in enumerate(names) if name == "without GRID")

@@ -28,7 +28,6 @@ PEOPLE = {  # which of the real people's training clips come from where; the pre
     "presenter": [],
 }
 HELD = ["A2", "bbwx8n", "lbbc2a"]  # of the further people; named as boost.md says
-BESIDE = 64  # windows of the validation's people, about as many to a clip as of those of the training
 ADAMW = partial(torch.optim.AdamW, weight_decay=1e-2)
 # Filters from scratch, moved as whole matrices, learn in 800 steps what AdamW teaches them in 3,000.
 MUON = partial(Muon, weight_decay=0.1, nesterov=True, adjust_lr_fn="original", fallback_lr_scale=0.15)
@@ -101,8 +100,6 @@ class Part:
         origins: Which training clips come from where, if that is known; an origin without any is the validation's.
         without: Clips that nothing is trained on.
         held: Clips that adapters are not trained on, and the head of an ensemble is: its members do not know them.
-        valid_people: Those of the validation as footage to train on, for trainings without an origin's footage.
-        beside: Footage that is trained on beside that of ``train``.
         joint_harm: Origins that an ensemble is tested on, too, of members that were trained without them, as BwA is.
         done: What the rows that are done measured.
     """
@@ -119,8 +116,6 @@ class Part:
     origins: dict[str, list[str]] = field(default_factory=dict)
     without: list[str] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
-    valid_people: MattingData | None = None
-    beside: MattingData | None = None
     joint_harm: Sequence[str] = ()
     done: dict[str, Any] = field(default_factory=dict)
 
@@ -149,10 +144,8 @@ class Part:
 
     def data(self, recipe: Recipe, steps: int, seed: int) -> Stored:
         """Return what trains for some steps an epoch."""
-        folders = [make_windows(self.folder / "windows", self.train, self.base, self.windows)]
-        if self.beside is not None:
-            folders.append(make_windows(self.folder / "windows-beside", self.beside, self.base, BESIDE))
-        windows = Windows(*folders, without=self.unknown, frames=recipe.frames)
+        folder = make_windows(self.folder / "windows", self.train, self.base, self.windows)
+        windows = Windows(folder, self.unknown, recipe.frames)
         groups = {"windows": {}, "people": self.people, "origins": self.origins}[recipe.alike]
         drawn = {"batch_size": recipe.batch_size, "steps": steps, "seed": seed, "groups": groups}
         return Stored(windows, self.valid, **drawn, light=recipe.light, crop=recipe.crop)
@@ -165,18 +158,13 @@ class Part:
     def heads(self) -> "Part":
         """Return the same with the footage that heads are trained on: what was held back, if there is such."""
         known = [clip for clips in self.origins.values() for clip in clips if clip not in self.held]
-        return replace(self, without=[*self.without, *known], held=[], beside=None) if self.held else self
+        return replace(self, without=[*self.without, *known], held=[]) if self.held else self
 
     def rest(self, origin: str) -> "Part":
-        """Return the same without an origin's footage, what is held back of it included; itself if it has none.
-
-        What is left may be two men: the validation's people are trained on with them, if there is footage for it.
-        """
+        """Return the same without an origin's footage, what is held back of it included; itself if it has none."""
         names = self.origins[origin]
-        if not names:
-            return self
         held = [clip for clip in self.held if clip not in names]
-        return replace(self, without=[*self.without, *names], held=held, beside=self.valid_people)
+        return replace(self, without=[*self.without, *names], held=held) if names else self
 
     def raised(self, network: MattingNetwork, name: str) -> "Part":
         """Return the same footage with a boosted network as the base."""
@@ -223,13 +211,11 @@ def rvm_part(arguments: argparse.Namespace, encoder: str | None) -> Part:
     stages, members = (FINE, FINE), (FINE,) * 3  # on the validation clips a Unet beside it gained less
     recipes = fine_recipes(encoder)
     if arguments.more is not None:
-        root, backgrounds = with_more(real, arguments.more, work)
-        train, presenter = (people(folder, backgrounds, softest=8.0) for folder in (root, valid_people(real, work)))
+        train = people(*with_more(real, arguments.more, work), softest=8.0)
         recipes = {**recipes, FINE: careful_recipe()}
         part = Part("people-rvm-careful", rvm, work, train, test, recipes, stages, members, 900)
         joint = ["GRID", "presenter"]
-        part = replace(part, origins=origins_with_more(arguments.more), held=HELD)
-        return replace(part, valid_people=presenter, joint_harm=joint)
+        return replace(part, origins=origins_with_more(arguments.more), held=HELD, joint_harm=joint)
     # No demo's places: they are smooth, which makes edges easier than they are.
     train = people(real / "VideoMatteReal", real / "Backgrounds")
     return Part("people-rvm", rvm, work, train, test, recipes, stages, members, 540, PEOPLE)
@@ -328,17 +314,6 @@ def with_more(realdata: Path, more: Path, work: Path) -> tuple[Path, Path]:
                 _link(folder / split / layer / clip.name, clip)
     scenes = [realdata / "Backgrounds", more / "Backgrounds"]
     return folder, joined(work / "backgrounds-more", scenes, (10, 1))
-
-
-def valid_people(realdata: Path, work: Path) -> Path:
-    """Link the kit's validation clips into a folder of training clips, under names that no other has."""
-    folder = work / "valid-people"
-    for split in ("train", "valid"):
-        for layer in ("fgr", "pha"):
-            (folder / split / layer).mkdir(parents=True, exist_ok=True)
-            for clip in (realdata / "VideoMatteReal" / "valid" / layer).iterdir():
-                _link(folder / split / layer / f"P{clip.name}", clip)
-    return folder
 
 
 def origins_with_more(more: Path) -> dict[str, list[str]]:

@@ -32,15 +32,14 @@ class Windows(Dataset[dict[str, Any]]):
     """Windows of composed frames with true and base alphas, in memory.
 
     Args:
-        folders: Where ``make_windows`` put them.
+        folder: Where ``make_windows`` put them.
         without: Clips whose windows are left out.
         frames: How many of a window's frames are taken, its last ones; None takes all.
     """
 
-    def __init__(self, *folders: Path, without: Sequence[str] = (), frames: int | None = None) -> None:
-        self.arrays = [{key: np.load(folder / f"{key}.npy") for key in ("com", "pha", "base")} for folder in folders]
-        self.clips = [clip for folder in folders for clip in json.loads((folder / "clips.json").read_text())]
-        self.places = [(arrays, i) for arrays in self.arrays for i in range(len(arrays["com"]))]
+    def __init__(self, folder: Path, without: Sequence[str] = (), frames: int | None = None) -> None:
+        self.arrays = {key: np.load(folder / f"{key}.npy") for key in ("com", "pha", "base")}
+        self.clips = json.loads((folder / "clips.json").read_text())
         self.kept = slice(-frames if frames else None, None)
         self.chosen = [i for i, clip in enumerate(self.clips) if clip not in without]
 
@@ -48,10 +47,9 @@ class Windows(Dataset[dict[str, Any]]):
         return len(self.chosen)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        chosen = self.chosen[index]
-        arrays, place = self.places[chosen]
-        window = {key: torch.from_numpy(array[place, self.kept]) for key, array in arrays.items()}
-        return {**window, "base": window["base"].float(), "clip": self.clips[chosen], "start": 0}
+        place = self.chosen[index]
+        window = {key: torch.from_numpy(array[place, self.kept]) for key, array in self.arrays.items()}
+        return {**window, "base": window["base"].float(), "clip": self.clips[place], "start": 0}
 
 
 def make_windows(folder: Path, data: MattingData, base: MattingNetwork, count: int) -> Path:
@@ -109,7 +107,7 @@ def raise_windows(source: Path, folder: Path, network: MattingNetwork) -> None:
         return
     folder.mkdir(parents=True, exist_ok=True)
     windows = Windows(source)
-    raised = np.lib.format.open_memmap(folder / "base.npy", "w+", np.float16, windows.arrays[0]["base"].shape)
+    raised = np.lib.format.open_memmap(folder / "base.npy", "w+", np.float16, windows.arrays["base"].shape)
     for i, seen in enumerate(tqdm(watch(network, batches(windows)), "windows", len(windows))):
         raised[i] = seen.alphas[-1][0].movedim(1, -1).numpy().round(5)
     for name in ("com.npy", "pha.npy", "clips.json"):
