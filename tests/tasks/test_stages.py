@@ -239,6 +239,14 @@ def test_the_limit_of_steps_holds_for_each_stage(footage: Footage, tmp_path: Pat
     assert diary.rates[0] == pytest.approx(diary.rates[1])
 
 
+def test_a_run_without_a_step_leaves_all_as_it_was(footage: Footage, tmp_path: Path) -> None:
+    task = BwA(base(), [adapter(0)])
+    before = {name: value.clone() for name, value in task.state_dict().items()}
+    fit_stages(trainer(tmp_path, -1, max_steps=0), task, data(footage))
+    after = task.state_dict()
+    assert all(torch.equal(value, after[name]) for name, value in before.items())
+
+
 def test_each_stage_has_a_loss_of_its_own(footage: Footage, tmp_path: Path) -> None:
     none = {"l1": 0.0, "laplacian": 0.0, "temporal": 0.0, "cross_entropy": 0.0}
     losses = [MattingLoss(**{**none, "l1": 1.0}), MattingLoss(**none, dice=1.0)]

@@ -92,7 +92,7 @@ class MattingTask(LightningModule):
                 config["interval"] = "step"
             return {"optimizer": optimizer, "lr_scheduler": config}
         steps = self._steps()
-        if steps == float("inf"):  # a run without an end has no cycle either
+        if steps in (0, math.inf):  # a run without a step or without an end has no cycle either
             return optimizer
         # torch's OneCycleLR would keep its length in the checkpoint, and fail where a longer run resumes from it
         cycle = LambdaLR(optimizer, lambda step: _cycle(step / steps))
