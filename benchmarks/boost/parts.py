@@ -20,6 +20,7 @@ from vmatte_pl.models import Adapter, MattingNetwork, OnnxNetwork, TinyMatte
 from vmatte_pl.models.checkpoints import read_weights
 from vmatte_pl.optimizers import Muon
 
+SEEDS = (0, 1, 2)
 FINE = "FineUnet"
 PEOPLE = {  # which of the real people's training clips come from where; the presenter's are the validation's
     "dancer": [f"{i:04}" for i in range(8)],
@@ -99,6 +100,7 @@ class Part:
         windows: How many training windows are made.
         origins: Which training clips come from where, if that is known; an origin without any is the validation's.
         without: Clips that nothing is trained on.
+        second: The seeds whose first stage gets a second one.
         held: Clips that adapters are not trained on, and the head of an ensemble is: its members do not know them.
         joint_harm: Origins that an ensemble is tested on, too, of members that were trained without them, as BwA is.
         done: What the rows that are done measured.
@@ -115,6 +117,7 @@ class Part:
     windows: int
     origins: dict[str, list[str]] = field(default_factory=dict)
     without: list[str] = field(default_factory=list)
+    second: Sequence[int] = SEEDS
     held: list[str] = field(default_factory=list)
     joint_harm: Sequence[str] = ()
     done: dict[str, Any] = field(default_factory=dict)
@@ -195,7 +198,7 @@ def tiny_part(arguments: argparse.Namespace, encoder: str | None) -> Part:
         train = people(*with_more(real, arguments.more, work), procedural=0.3, closeups=0.4)
         part = Part("people-tiny-more", TinyMatte(), work, train, test, recipes, *COARSE, 900)
         members = part.members * 2  # best on those held back and the validation clips together
-        return replace(part, members=members, origins=origins_with_more(arguments.more), held=HELD)
+        return replace(part, members=members, origins=origins_with_more(arguments.more), held=HELD, second=SEEDS[:1])
     # Seven photographs are few for what must tell people from places; the demo's places are added, a third stays real.
     sources = [real / "Backgrounds", real / "BackgroundVideos", demo_footage()[1]]
     many = joined(work / "backgrounds", sources, (3, 3, 1))
@@ -214,8 +217,8 @@ def rvm_part(arguments: argparse.Namespace, encoder: str | None) -> Part:
         train = people(*with_more(real, arguments.more, work), softest=8.0)
         recipes = {**recipes, FINE: careful_recipe()}
         part = Part("people-rvm-careful", rvm, work, train, test, recipes, stages, members, 900)
-        joint = ["GRID", "presenter"]
-        return replace(part, origins=origins_with_more(arguments.more), held=HELD, joint_harm=joint)
+        part = replace(part, origins=origins_with_more(arguments.more), held=HELD)
+        return replace(part, joint_harm=["GRID", "presenter"], second=SEEDS[:1])
     # No demo's places: they are smooth, which makes edges easier than they are.
     train = people(real / "VideoMatteReal", real / "Backgrounds")
     return Part("people-rvm", rvm, work, train, test, recipes, stages, members, 540, PEOPLE)

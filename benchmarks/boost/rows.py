@@ -11,7 +11,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 
-from benchmarks.boost.parts import ARCHITECTURES, Part, Recipe
+from benchmarks.boost.parts import ARCHITECTURES, SEEDS, Part, Recipe
 from benchmarks.boost.stored import Clips, Scores, score
 from vmatte_pl.data.datamodule import MattingData
 from vmatte_pl.data.dataset import WholeClips
@@ -22,7 +22,6 @@ from vmatte_pl.tasks import BuE, BwA, Pretrain, fit_stages
 from vmatte_pl.tasks.base import MattingTask
 from vmatte_pl.tasks.staged import StagedTask
 
-SEEDS = (0, 1, 2)
 HEAD_STEPS, PACE_STEPS = 160, 5
 
 
@@ -222,5 +221,5 @@ def rows(part: Part) -> list[Row]:
     joint = [Row(f"BuE without {origin}", 0, ensemble_left_out(origin)) for origin in part.joint_harm]
     tuned = [Row("fine-tuned", 0, finetuned)] if _size(part.base) else []  # a file of another framework has no weights
     ensembles = [Row("BuE", seed, ensemble) for seed in SEEDS]
-    second, *further = [Row("second stage", seed, second_stage) for seed in SEEDS]
+    second, *further = [Row("second stage", seed, second_stage) for seed in part.second]
     return [Row("base", 0, frozen), *first, second, *later, *harm, *tuned, *further, *ensembles, *joint, *others]
