@@ -117,7 +117,7 @@ class Part:
     windows: int
     origins: dict[str, list[str]] = field(default_factory=dict)
     without: list[str] = field(default_factory=list)
-    second: Sequence[int] = SEEDS
+    second: Sequence[int] = SEEDS[:1]
     held: list[str] = field(default_factory=list)
     joint_harm: Sequence[str] = ()
     done: dict[str, Any] = field(default_factory=dict)
@@ -198,13 +198,13 @@ def tiny_part(arguments: argparse.Namespace, encoder: str | None) -> Part:
         train = people(*with_more(real, arguments.more, work), procedural=0.3, closeups=0.4)
         part = Part("people-tiny-more", TinyMatte(), work, train, test, recipes, *COARSE, 900)
         members = part.members * 2  # best on those held back and the validation clips together
-        return replace(part, members=members, origins=origins_with_more(arguments.more), held=HELD, second=SEEDS[:1])
+        return replace(part, members=members, origins=origins_with_more(arguments.more), held=HELD)
     # Seven photographs are few for what must tell people from places; the demo's places are added, a third stays real.
     sources = [real / "Backgrounds", real / "BackgroundVideos", demo_footage()[1]]
     many = joined(work / "backgrounds", sources, (3, 3, 1))
     # Where nobody in training stands in full figure, adapters take legs for background; procedural people show theirs.
     train = people(real / "VideoMatteReal", many, procedural=0.3)
-    return Part("people-tiny", TinyMatte(), work, train, test, recipes, *COARSE, 840, PEOPLE)
+    return Part("people-tiny", TinyMatte(), work, train, test, recipes, *COARSE, 840, PEOPLE, second=SEEDS)
 
 
 def rvm_part(arguments: argparse.Namespace, encoder: str | None) -> Part:
@@ -217,11 +217,11 @@ def rvm_part(arguments: argparse.Namespace, encoder: str | None) -> Part:
         train = people(*with_more(real, arguments.more, work), softest=8.0)
         recipes = {**recipes, FINE: careful_recipe()}
         part = Part("people-rvm-careful", rvm, work, train, test, recipes, stages, members, 900)
-        part = replace(part, origins=origins_with_more(arguments.more), held=HELD)
-        return replace(part, joint_harm=["GRID", "presenter"], second=SEEDS[:1])
+        joint = ["GRID", "presenter"]
+        return replace(part, origins=origins_with_more(arguments.more), held=HELD, joint_harm=joint)
     # No demo's places: they are smooth, which makes edges easier than they are.
     train = people(real / "VideoMatteReal", real / "Backgrounds")
-    return Part("people-rvm", rvm, work, train, test, recipes, stages, members, 540, PEOPLE)
+    return Part("people-rvm", rvm, work, train, test, recipes, stages, members, 540, PEOPLE, second=SEEDS)
 
 
 def coarse_recipes(encoder: str | None, checks: int) -> dict[str, Recipe]:
