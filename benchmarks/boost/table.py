@@ -13,22 +13,24 @@ to train comes on top of that one's.
 
 RealClips shows three speakers of the GRID corpus, and other people of that studio are among those that were trained on.
 There are two sets of footage. **people-tiny** and **people-rvm** have five people, three of them GRID's, over seven
-backgrounds. **people-tiny-more** and **people-rvm-careful**, which take their places where `--more` is given, have
-thirteen more of GRID's people, whom `keyed.py` has cut out of films of the corpus (lbax4n, lbbc2a, lwbsza, sbia1a,
-bgal9n of speaker 16, bbwx8n of 25, bbbp8n of 27, and one each of six speakers whose names are lost: A1 to A4, D1, D2),
-and 405 photographs of Urban100, Sun-Hays80 and BSDS500 as further backgrounds; `photos.py` has taken those in which RVM
-sees nobody. A2, bbwx8n and lbbc2a are held back: adapters are not trained on them, but chosen by them, and the heads of
-ensembles trained. RVM's adapters are then shown each person as often as any other, where those of people-rvm are shown
-each window so; the embedded network's are shown each origin so with both sets.
+photographs, people-tiny over videos and drawn places, too. **people-tiny-more** and **people-rvm-careful**, which take
+their places where `--more` is given, have thirteen more of GRID's people, whom `keyed.py` has cut out of films of the
+corpus (lbax4n, lbbc2a, lwbsza, sbia1a, bgal9n of speaker 16, bbwx8n of 25, bbbp8n of 27, and one each of six speakers
+whose names are lost: A1 to A4, D1, D2), and 405 photographs of Urban100, Sun-Hays80 and BSDS500 as further backgrounds;
+`photos.py` has taken those in which RVM sees nobody. A2, bbwx8n and lbbc2a are held back: adapters are not trained on
+them, but chosen by them, and the heads of ensembles trained. RVM's adapters are then shown each person as often as any
+other, where those of people-rvm are shown each window so; the embedded network's are shown each origin so with both
+sets.
 
 In people-tiny-more, two fifths of the windows that would show a whole figure are close-ups, and an ensemble joins two
 Unets and two FPNs, of its own seed and the next.
 
 people-rvm-careful has softer patches of edges, and FineUnets that may only raise alpha; in their ensemble each goes
-half-way to the highest of them. Both were chosen by GRID's clips without GRID, among others, so that of its harm the
-other origins tell more. They were trained in single precision, and their optimiser works in float32, where that of
-people-rvm worked in bfloat16. Without GRID nobody is left to be held back, and the ensemble has no trained head: one
-that learnt from those whom its members know had made two of GRID's clips worse, by 4.2 and 1.5 %.
+half-way to the highest of them. Both were chosen by GRID's clips without GRID, the ensemble's rule by the presenter's,
+too; the dancer and the chairman had a say in earlier choices, of backgrounds and of the loss, and none in these. They
+were trained in single precision, and their optimiser works in float32, where that of people-rvm worked in bfloat16.
+Without GRID nobody is left to be held back, and the ensemble has no trained head: one that learnt from those whom its
+members know had made two of GRID's clips worse, by 4.2 and 1.5 %.
 """
 
 MEASURES = ("mad", "mse", "sad", "grad", "conn", "dtssd")
