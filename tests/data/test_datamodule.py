@@ -341,3 +341,21 @@ def test_closeups_come_into_training(footage: tuple[Path, Path]) -> None:
         sum(float((data.training[i]["pha"] > 128).float().mean()) for i in range(5)) for data in (far, near)
     )
     assert after > 1.5 * before
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"window": 0}, r"1 or more, found 0 in --data\.window"),
+        ({"chunk": -1}, r"1 or more, found -1 in --data\.chunk"),
+        ({"batch_size": 0}, r"1 or more, found 0 in --data\.batch_size"),
+        ({"samples_per_epoch": 0}, r"1 or more, found 0 in --data\.samples_per_epoch"),
+        ({"workers": -1}, r"0 or more, found -1 in --data\.workers"),
+        ({"eval_size": (0, 40)}, r"1 or more, found 0 in --data\.eval_size"),
+    ],
+)
+def test_what_counts_something_is_refused_if_too_low(
+    footage: tuple[Path, Path], settings: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        data_of(footage, **settings)

@@ -27,6 +27,9 @@ from vmatte_pl.data.views import Fit, Size
 from vmatte_pl.errors import ConfigError
 from vmatte_pl.types import ClipBatch
 
+LEAST = {"window": 1, "chunk": 1, "batch_size": 1, "samples_per_epoch": 1, "workers": 0}
+"""The least of the settings that count something."""
+
 FEW_BACKGROUNDS = 50  # adapters that saw 7 took other curtains for hair, those that saw 412 did not
 
 
@@ -86,6 +89,9 @@ class MattingData(pl.LightningDataModule):
         tempo: How often training plays faster, slower, backwards, or pauses; 0 is never, 1 often.
         workers: Processes that load; 0 loads in the main process.
         seed: Seeds what training draws.
+
+    Raises:
+        ConfigError: A setting that counts something is too low.
     """
 
     def __init__(
@@ -134,6 +140,10 @@ class MattingData(pl.LightningDataModule):
         self.closeups, self.softest, self.people, self.procedural = closeups, softest, people, procedural
         self.workers, self.seed = workers, seed
         self.evaluation: dict[Split, WholeClips] = {}
+        for name, least in LEAST.items():
+            _check_least(name, getattr(self, name), least)
+        for name, sides in (("size", size), ("eval_size", eval_size)):
+            _check_least(name, None if sides is None else min(sides), 1)
 
     def sources(self) -> Sources:
         """Return where clips and backgrounds come from."""
@@ -299,6 +309,16 @@ class MattingData(pl.LightningDataModule):
         if checkpoint is not None and Path(checkpoint).parent.name == "checkpoints":
             return Path(checkpoint).parent.parent
         return Path(log_dir) if log_dir else None
+
+
+def _check_least(name: str, number: int | None, least: int) -> None:
+    if number is not None and number < least:
+        raise ConfigError(
+            expected=f"{least} or more",
+            found=str(number),
+            where=f"--data.{name}",
+            remedy=f"set it to {least} at least",
+        )
 
 
 def _check_share(name: str, share: float) -> None:
