@@ -15,6 +15,7 @@ from pytorch_lightning.cli import OptimizerCallable
 from tests.tasks.toys import QUIET, Copies, Diary, Interrupt, Nobody, adapter, base, data, trainer
 from vmatte_pl.errors import CheckpointError, ConfigError
 from vmatte_pl.losses import MattingLoss
+from vmatte_pl.models import Adapter
 from vmatte_pl.tasks import BwA, Pretrain, fit_stages
 from vmatte_pl.tasks.staged import Stage
 
@@ -245,6 +246,21 @@ def test_a_run_without_a_step_leaves_all_as_it_was(footage: Footage, tmp_path: P
     fit_stages(trainer(tmp_path, -1, max_steps=0), task, data(footage))
     after = task.state_dict()
     assert all(torch.equal(value, after[name]) for name, value in before.items())
+
+
+def test_a_stage_without_epochs_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"one epoch or more for each stage, found \[0, 2\] in model.epochs"):
+        BwA(base(), [adapter(0), adapter(0)], epochs=[0, 2])
+
+
+def test_frozen_normalisation_is_so_from_the_first_step_of_a_fit(footage: Footage, tmp_path: Path) -> None:
+    task = BwA(base(), [Adapter(window=0, frozen_norm=True)])
+    before = {name: value.clone() for name, value in task.state_dict().items()}
+    trainer(tmp_path).fit(task, data(footage))
+    after = task.state_dict()
+    moved = {name for name, value in before.items() if "running" in name and not torch.equal(value, after[name])}
+    assert moved
+    assert not any("encoder" in name for name in moved)
 
 
 def test_each_stage_has_a_loss_of_its_own(footage: Footage, tmp_path: Path) -> None:

@@ -116,6 +116,7 @@ class Adapter(nn.Module):
             last = [m for m in self.network.segmentation_head.modules() if isinstance(m, nn.Conv2d)][-1]
             for parameter in last.parameters():
                 nn.init.zeros_(parameter)
+        self.train()  # which Lightning does not ask for: it trains modules in the mode that they come in
 
     mean: Tensor
     std: Tensor

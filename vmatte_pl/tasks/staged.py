@@ -60,7 +60,7 @@ class StagedTask(MattingTask):
         pieces: How many are cut of each window.
 
     Raises:
-        ConfigError: There are no such pieces, or settings for another number of parts.
+        ConfigError: There are no such pieces, no epochs, or settings for another number of parts.
     """
 
     required: frozenset[int] = frozenset()
@@ -90,6 +90,13 @@ class StagedTask(MattingTask):
         losses = _for_each(loss or MattingLoss(), parts, "loss")
         self._losses = tuple(losses)  # plain, like the base: within the network it is registered already
         self._epochs: list[int | None] = _for_each(epochs, parts, "epochs")
+        if 0 in self._epochs:
+            raise ConfigError(
+                expected="one epoch or more for each stage",
+                found=str(epochs),
+                where="model.epochs",
+                remedy="leave the stage out, or set --model.epochs null for the Trainer's max_epochs",
+            )
         self.keep_stages = keep_stages
         self.crop, self.pieces = crop, pieces
         self._base = (base if isinstance(base, Backbone) else Backbone(base),)
