@@ -178,3 +178,10 @@ def test_half_precision_is_taken_in_float32() -> None:
         terms = loss(pred, batch_of(true))
     assert all(term.dtype == torch.float32 for term in terms.values())
     torch.testing.assert_close(terms, expected, rtol=0, atol=0)
+
+
+def test_the_composition_needs_backgrounds() -> None:
+    batch = batch_of(torch.rand(1, 2, 1, 8, 8))
+    del batch["bgr"]
+    with pytest.raises(ConfigError, match=r"without their backgrounds in model\.loss\.composition"):
+        composition(batch["pha"], batch)

@@ -30,8 +30,18 @@ def composition(pred: Tensor, batch: ClipBatch, weight: Tensor | None = None) ->
         - weight: as ``pred``, not negative; all alike if None.
         - output: ().
 
+    Raises:
+        ConfigError: The batch has no backgrounds.
+
     Source: N. Xu et al., "Deep Image Matting", 2017.
     """
+    if "bgr" not in batch:
+        raise ConfigError(
+            expected="clips that are composed in training, for the loss of the composition",
+            found="clips that come composed, without their backgrounds",
+            where="model.loss.composition",
+            remedy="set it to 0, or pass --data.recompose true",
+        )
     return _mean((torch.lerp(batch["bgr"], batch["fgr"], pred) - batch["com"]).abs(), weight)
 
 

@@ -73,7 +73,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except Exception as error:  # torch.load raises whatever the unpickler meets
         raise CheckpointError(
             expected="a checkpoint that vmatte wrote",
-            found=f"one that cannot be read ({str(error).splitlines()[0][:100]})",
+            found=f"one that cannot be read ({(str(error) or type(error).__name__).splitlines()[0][:100]})",
             where=path,
             remedy="give the .ckpt file of a vmatte run",
         ) from error

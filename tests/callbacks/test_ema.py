@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.callbacks import ModelCheckpoint
 
 from tests.tasks.toys import Diary, Interrupt, Weights, adapter, base, copied, data, trainer
 from vmatte_pl.callbacks import AverageWeights
@@ -76,3 +77,11 @@ def test_a_resumed_run_goes_on_with_weights_and_average(footage: Footage, tmp_pa
         warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")  # so it does
         found = fit(tmp_path / "parts", ckpt_path=tmp_path / "parts/last.ckpt").state_dict()
     assert all(torch.equal(value, expected[name]) for name, value in found.items())
+
+
+def test_checkpoints_that_would_not_hold_the_average_are_refused(footage: Footage, tmp_path: Path) -> None:
+    run = trainer(
+        tmp_path, callbacks=(AverageWeights(), ModelCheckpoint(tmp_path, monitor="val/mse", save_weights_only=True))
+    )
+    with pytest.raises(ConfigError, match="found save_weights_only true"):
+        run.fit(BwA(base(), [adapter()]), data(footage))

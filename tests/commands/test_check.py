@@ -43,3 +43,24 @@ def test_backgrounds_are_told_from_clips(tmp_path: Path, capsys: pytest.CaptureF
 def test_a_folder_without_footage_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(tmp_path)]) == 1
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_unreadable_backgrounds_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_image(tmp_path / "0.jpg", np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8))
+    whole = (tmp_path / "0.jpg").read_bytes()
+    (tmp_path / "1.jpg").write_bytes(whole[: len(whole) // 2])
+    assert main(["check", str(tmp_path)]) == 1
+    assert "unreadable background: 1 frame(s) in 1 place(s), the first in " in capsys.readouterr().out
+    assert main(["check", str(tmp_path), "--quick", "true"]) == 0
+
+
+def test_faults_are_told_where_they_leave_no_clip(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = write_footage(tmp_path / "root", splits=("train", "valid"))
+    (root / "train/pha/0001/00002.png").unlink()
+    for clip in (root / "valid/pha").iterdir():
+        for frame in clip.iterdir():
+            write_image(frame, np.full((9, 9), 128, np.uint8))
+    assert main(["check", str(root)]) == 1
+    out = capsys.readouterr().out
+    assert "frame without partner: 1 frame(s)" in out
+    assert "found 9x9" in out

@@ -14,7 +14,7 @@ from tests.tasks.toys import adapter, base, trainer
 from vmatte_pl.cli import main
 from vmatte_pl.commands.compose import compose
 from vmatte_pl.data.datamodule import MattingData
-from vmatte_pl.data.dataset import to_clip_batch
+from vmatte_pl.data.dataset import TrainWindows, to_clip_batch
 from vmatte_pl.data.frames import ImageFrames
 from vmatte_pl.data.layouts import find_clips
 from vmatte_pl.errors import ConfigError, DataError
@@ -212,3 +212,12 @@ def test_the_command_takes_the_flags_of_a_fit(footage: Footage, tmp_path: Path) 
     more = ["--backbone", "TinyMatte", "--backbone.pretrained", "false", "--splits", "[valid]", "--workers", "1"]
     assert main(["compose", *flags, *more, "--output", str(tmp_path / "set")]) == 0
     assert len(list((tmp_path / "set/valid/0000/base").iterdir())) == 6
+
+
+def test_a_fit_holds_out_of_what_was_composed_for_training_alone(footage: Footage, tmp_path: Path) -> None:
+    compose(data_of(footage), tmp_path / "set", splits=["train"], workers=1)
+    data = data_of((tmp_path / "set", footage[1]))
+    data.setup("fit")
+    assert isinstance(data.training, TrainWindows)
+    assert [clip.name for clip in data.training.clips] == ["0000"]
+    assert [clip.name for clip in data.evaluation["valid"].clips] == ["0001"]

@@ -405,3 +405,15 @@ def test_the_command_line_takes_what_the_function_takes(
             main(wrong)
         assert stopped.value.code == 2
     assert "--average" in capsys.readouterr().err
+
+
+def test_the_report_of_a_test_is_not_written_over(trees: tuple[Path, Path], tmp_path: Path) -> None:
+    pred, true = trees
+    (tmp_path / "run").mkdir()
+    pred.rename(tmp_path / "run/alpha")
+    report = tmp_path / "run/results.json"
+    report.write_text('{"boosted": {}}')
+    with pytest.raises(DataError, match=r"point --pred at .*alpha, or name another folder with --output"):
+        evaluate(tmp_path / "run", true)
+    assert report.read_text() == '{"boosted": {}}'
+    assert evaluate(tmp_path / "run/alpha", true) == 0

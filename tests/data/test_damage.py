@@ -62,3 +62,8 @@ def test_focus_is_pulled_smoothly() -> None:
         moved += bool(steps.max())
         assert steps.max() < 40
     assert moved > 5
+
+
+def test_little_damage_is_possible() -> None:
+    *_, com = Damage(0.05)(*layers(), np.random.default_rng(0))
+    assert com.shape == (T, *SIZE, 3)

@@ -71,3 +71,10 @@ def test_two_files_for_one_frame_are_refused(tmp_path: Path) -> None:
 def test_a_name_without_a_number_is_refused() -> None:
     with pytest.raises(DataError, match=r"cover\.png"):
         frame_id("cover.png", Path())
+
+
+def test_a_photograph_with_a_film_behind_it_is_read(tmp_path: Path) -> None:
+    write_image(tmp_path / "0.jpg", np.full((16, 16, 3), 90, np.uint8))
+    whole = (tmp_path / "0.jpg").read_bytes()
+    (tmp_path / "0.jpg").write_bytes(whole + b"film" * 10_000)
+    assert abs(int(ImageFrames.of_folder(tmp_path).rgb(0).mean()) - 90) <= 2

@@ -213,3 +213,16 @@ def test_every_other_frame_of_a_video_is_a_clip_without_gaps(tmp_path: Path) -> 
     for path in root.glob("*/*/0000/*[13579].png"):
         path.unlink()
     assert find_clips(root, "train")[0].fgr.ids == [0, 2, 4, 6, 8]
+
+
+def test_backgrounds_whose_names_begin_like_a_split_are_none(tmp_path: Path) -> None:
+    for name in ("street.png", "train_station/0.png", "train_station/1.png", "valley/0.png", "tests/0.png"):
+        write_image(tmp_path / name, np.zeros((4, 4, 3), np.uint8))
+    assert [len(found) for found in find_backgrounds(tmp_path, "train")] == [1, 1, 2, 1]
+
+
+def test_folders_may_have_dots_in_their_names(tmp_path: Path) -> None:
+    for layer in ("fgr", "pha"):
+        for clip in ("take", "take.2"):
+            write_image(tmp_path / "test" / layer / clip / "0.png", np.full((4, 4, 3), 9, np.uint8))
+    assert [clip.name for clip in find_clips(tmp_path, "test")] == ["take", "take.2"]

@@ -107,3 +107,16 @@ def test_enlarging_leaves_no_rim_at_an_edge_that_cuts() -> None:
     bgr = np.zeros((T, 30, 30, 3), np.uint8)
     out = fit_layers(np.stack([small] * 3, axis=-1), small, bgr, SIZE, "stretch", find_subject(small))
     assert (out.pha == 255).all()
+
+
+def test_backgrounds_of_several_sizes_show_the_same_share_of_each() -> None:
+    fgr, pha, _ = layers()
+    slopes = [np.tile(np.linspace(0, 255, 12 * k, dtype=np.uint8)[None, :, None], (9 * k, 1, 3)) for k in (1, 40, 3)]
+    size = (36, 48)
+    for order in (slopes, slopes[::-1]):
+        whole = fit_layers(fgr[:3], pha[:3], order, size, "crop", find_subject(pha)).bgr
+        assert np.ptp(whole.astype(int), axis=0).max() <= 12  # half a step between the 12 columns
+        assert whole.min() <= 2
+        assert whole.max() >= 253
+        moved = Augment(size, light=0, noise=0, still=1)(fgr[:3], pha[:3], order, np.random.default_rng(0)).bgr
+        assert np.ptp(moved.astype(int), axis=0).max() <= 12

@@ -40,6 +40,20 @@ class AverageWeights(Callback):
         self._updates = self._step = 0
         self._resumed: dict[str, Any] | None = None
 
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Refuse checkpoints that callbacks have no say in.
+
+        Raises:
+            ConfigError: A ``ModelCheckpoint`` saves weights only: they would not be the average that it chose them by.
+        """
+        if any(getattr(callback, "save_weights_only", False) for callback in trainer.checkpoint_callbacks):
+            raise ConfigError(
+                expected="whole checkpoints, which hold the average",
+                found="save_weights_only true",
+                where="trainer.callbacks, ModelCheckpoint beside AverageWeights",
+                remedy="set it to false: a frozen base is not in the checkpoint in any case",
+            )
+
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin with the weights as they are; in a resumed run these are the average."""
         trained = _trained(pl_module)

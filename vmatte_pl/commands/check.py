@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jsonargparse import auto_cli
+from tqdm import tqdm
 
 from vmatte_pl.data.backgrounds import find_backgrounds
 from vmatte_pl.data.clips import Clip
@@ -44,11 +45,16 @@ def check(root: Path, layout: Layout | None = None, quick: bool = False, workers
     try:
         layout = layout or detect(root)
     except DataError as no_clips:
-        return _check_backgrounds(root, folders, no_clips)
+        return _check_backgrounds(root, folders, quick, no_clips)
     faults = Faults("skip")
     rows = [["", "clips", "frames", "size", "fps"]]
     for split, folder in folders.items():
-        clips = scan(folder, layout, faults)
+        try:
+            clips = scan(folder, layout, faults)
+        except DataError:
+            if not faults.noted:
+                raise
+            clips = []  # nothing is left of it; why is noted
         rows.append(_row(split, clips))
         if not quick:
             clean(clips, faults, workers)
@@ -56,8 +62,9 @@ def check(root: Path, layout: Layout | None = None, quick: bool = False, workers
     return _print_faults(faults)
 
 
-def _check_backgrounds(root: Path, folders: dict[str, Path], no_clips: DataError) -> int:
+def _check_backgrounds(root: Path, folders: dict[str, Path], quick: bool, no_clips: DataError) -> int:
     """Tell of backgrounds; what is not even one is no footage."""
+    faults, backgrounds = Faults("skip"), list[Frames]()
     rows = [["", "stills", "videos", "frames", "size"]]
     for split, folder in folders.items():
         try:
@@ -67,8 +74,22 @@ def _check_backgrounds(root: Path, folders: dict[str, Path], no_clips: DataError
         stills = sum(len(background) == 1 for background in found)
         frames = sum(map(len, found))
         rows.append([split, str(stills), str(len(found) - stills), str(frames), _sizes(found)])
+        backgrounds += found
+    if not quick:
+        _decode(backgrounds, faults)
     _print(f"{root}: backgrounds", rows)
-    return 0
+    return _print_faults(faults)
+
+
+def _decode(backgrounds: Sequence[Frames], faults: Faults) -> None:
+    with tqdm(total=sum(map(len, backgrounds)), unit="frame", desc="checking", disable=None, delay=2) as bar:
+        for background in backgrounds:
+            for t in range(len(background)):
+                try:
+                    background.rgb(t)
+                except DataError as error:
+                    faults.add("unreadable background", 1, error)
+                bar.update()
 
 
 def _row(split: str, clips: Sequence[Clip]) -> list[str]:

@@ -52,13 +52,16 @@ def evaluate(
         0, or 1 if a clip or frame was missing on either side, or sizes differed.
 
     Raises:
-        DataError: If there is nothing to compare, a file cannot be read, or the results cannot be written.
+        DataError: If there is nothing to compare, a file cannot be read, or the results cannot be written, or would
+            take the place of those of a test.
     """
+    folder = output or (pred if pred.is_dir() else pred.parent)
+    if output is None:
+        _spare_reports(folder)
     pairs, problems = _pair(find_mattes(pred), find_mattes(true), pred, true)
     scores, unscored = _score(pairs, workers or cores())
     problems += _spelt(unscored)
     print(_table(scores, average))  # noqa: T201 - what the user asked for
-    folder = output or (pred if pred.is_dir() else pred.parent)
     try:
         _save(scores, average, problems, folder)
     except OSError as error:
@@ -72,6 +75,18 @@ def evaluate(
     for problem in problems:
         print(f"not scored: {problem[:200]}{'…' * (len(problem) > 200)}")  # noqa: T201 - results.json has it whole
     return 1 if problems else 0
+
+
+def _spare_reports(folder: Path) -> None:
+    """Refuse to write over what ``vmatte test`` has reported in the folder of its run."""
+    report = folder / "results.json"
+    if report.is_file() and "average" not in json.loads(report.read_text(encoding="utf-8")):
+        raise DataError(
+            expected="a folder for the results without those of a test",
+            found="the report of one",
+            where=report,
+            remedy=f"point --pred at {folder / 'alpha'}, or name another folder with --output",
+        )
 
 
 def _pair(pred: dict[str, Matte], true: dict[str, Matte], where: Path, other: Path) -> tuple[list[Pair], list[str]]:

@@ -34,7 +34,7 @@ class VideoFrames:
     @cached_property
     def _count(self) -> int:
         with open_video(self.path) as container:
-            return sum(packet.size > 0 for packet in container.demux(video=0))
+            return sum(packet.size > 0 and not packet.is_discard for packet in container.demux(video=0))
 
     def __len__(self) -> int:
         return self._count

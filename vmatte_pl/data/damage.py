@@ -72,7 +72,7 @@ def _codec(strength: float) -> list[Any]:
 
     often = min(1.0, 0.3 * strength)
     return [
-        albumentations.Downscale(scale_range=(max(0.2, 1 - 0.5 * strength), 0.9), p=0.5 * often),
+        albumentations.Downscale(scale_range=(min(max(0.2, 1 - 0.5 * strength), 0.9), 0.9), p=0.5 * often),
         albumentations.Sharpen(alpha=(0.1, min(1.0, 0.1 + 0.3 * strength)), lightness=(1.0, 1.0), p=often),
         albumentations.ImageCompression(quality_range=(max(10, round(90 - 55 * strength)), 90), p=often),
     ]

@@ -50,7 +50,7 @@ class MattingData(pl.LightningDataModule):
         layout: How the clips lie on disk; null finds out.
         recompose: Whether clips that come composed get new backgrounds, as all others.
         on_fault: What to do about faulty footage: "refuse" stops at the first fault; "skip" looks at every
-            frame once, remembers what it found, and leaves out and reports what is faulty.
+            frame of the clips once, remembers what it found, and leaves out and reports what is faulty.
         protocol: What to train on, by name: see ``vmatte_pl.data.protocols``.
         test_protocol: What to test on, by name.
         size: Height and width to train at.

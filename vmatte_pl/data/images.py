@@ -121,13 +121,26 @@ def _imdecode(path: Path, flags: int) -> NDArray[np.uint8] | NDArray[np.uint16]:
     try:
         data = path.read_bytes()
         # Some decoders fill what a truncated JPEG lacks with grey; its end marker tells.
-        whole = not data.startswith(b"\xff\xd8") or b"\xff\xd9" in data[-1024:]
+        whole = not data.startswith(b"\xff\xd8") or _jpeg_ends(data)
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if whole else None
     except (OSError, cv2.error) as error:
         raise _unreadable(path) from error
     if pixels is None:
         raise _unreadable(path)
     return np.asarray(pixels)
+
+
+def _jpeg_ends(data: bytes) -> bool:
+    """Tell whether a JPEG has its end marker; behind it may lie anything, such as the film of a phone's photograph."""
+    at = 2
+    while data[at : at + 1] == b"\xff" and at + 4 <= len(data):
+        if data[at + 1] == 0xFF:  # markers may have more of these before them
+            at += 1
+            continue
+        if data[at + 1] == 0xDA:  # the first scan, in which the marker cannot stand for anything else
+            return data.find(b"\xff\xd9", at) >= 0
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return False
 
 
 def _unreadable(path: Path) -> DataError:

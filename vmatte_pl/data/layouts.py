@@ -170,14 +170,15 @@ def _named(folder: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for path in _visible(folder):
         if is_video(path.name) or path.is_dir():
-            if path.stem in found:
+            name = path.stem if is_video(path.name) else path.name
+            if name in found:
                 raise DataError(
                     expected="one folder or video for each clip",
-                    found=f"{found[path.stem].name} and {path.name}",
+                    found=f"{found[name].name} and {path.name}",
                     where=folder,
                     remedy="keep one of them",
                 )
-            found[path.stem if is_video(path.name) else path.name] = path
+            found[name] = path
     if not found:
         raise DataError(
             expected="a folder of frames, or a video, for each clip",

@@ -72,15 +72,41 @@ class Sources:
         faults = Faults(self.on_fault)
         protocol = self.test_protocol if split == "test" else self.protocol
         clips = protocol_clips(self.folder, split, protocol, self.layout, faults)
-        _check_finished(self.folder, split, clips)
+        self._check_finished(split, clips)
         if self.on_fault == "skip":
             clips = clean(clips, faults, self.workers or 1)
         if split == "train":
             clips = long_enough(clips, self.window, faults)
         faults.warn()
+        if not clips:
+            raise DataError(
+                expected=f"a clip of {split} that can be used",
+                found="none, after what is faulty or too short was left out",
+                where=self.folder,
+                remedy="see what `vmatte check` says of it, or add clips",
+            )
         if self.recompose or not all(clip.com for clip in clips):
             clips = [replace(clip, com=None, base=None) for clip in clips]
         return [replace(clip, fps=clip.fps or self.fps) for clip in choose(clips, split, protocol)]
+
+    def _check_finished(self, split: Split, clips: Sequence[Clip]) -> None:
+        """Compare composed clips with the manifest of their folder, if it has one."""
+        manifest = read_manifest(self.folder)
+        if manifest is None:
+            return
+        if split == "train" and split_folder(self.folder, "valid") is None:
+            held_out = protocol_clips(self.folder, "valid", self.protocol, self.layout, Faults("skip"))
+            clips = [*clips, *held_out]
+        planned = {clip["name"]: clip["frames"] for clip in manifest["clips"] if clip["split"] == split}
+        there = {clip.name: len(clip) for clip in clips}
+        unfinished = [name for name, frames in planned.items() if there.get(name, 0) < frames]
+        if unfinished:
+            raise DataError(
+                expected=f"{sum(planned.values())} composed frames in {split}",
+                found=f"{sum(there.values())}, {len(unfinished)} clip(s) unfinished, the first {unfinished[0]}",
+                where=self.folder / MANIFEST,
+                remedy="run `vmatte compose` again with the same settings, and for all shards, to finish them",
+            )
 
     def backgrounds_of(self, split: Split, clips: Sequence[Clip]) -> list[Frames]:
         """List the backgrounds of a split, if its clips need any.
@@ -111,23 +137,6 @@ def base_fits(clips: Sequence[Clip], size: Size | None) -> bool:
     if other is not None:
         logger.warning("The stored alphas are for clips of %s, not %s: the backbone runs", other.size, size)
     return other is None
-
-
-def _check_finished(root: Path, split: Split, clips: Sequence[Clip]) -> None:
-    """Compare composed clips with the manifest of their folder, if it has one."""
-    manifest = read_manifest(root)
-    if manifest is None:
-        return
-    planned = {clip["name"]: clip["frames"] for clip in manifest["clips"] if clip["split"] == split}
-    there = {clip.name: len(clip) for clip in clips}
-    unfinished = [name for name, frames in planned.items() if there.get(name, 0) < frames]
-    if unfinished:
-        raise DataError(
-            expected=f"{sum(planned.values())} composed frames in {split}",
-            found=f"{sum(there.values())}, {len(unfinished)} clip(s) unfinished, the first {unfinished[0]}",
-            where=root / MANIFEST,
-            remedy="run `vmatte compose` again with the same settings, and for all shards, to finish them",
-        )
 
 
 def _built_in(name: str) -> tuple[Path, Path]:

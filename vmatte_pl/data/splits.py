@@ -1,6 +1,7 @@
 """The folders of a dataset's splits, and what stands in for those that are missing."""
 
 import logging
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias, TypeVar
@@ -13,16 +14,19 @@ Split: TypeAlias = Literal["train", "valid", "test"]
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
 
 _FOLDERS: dict[Split, tuple[str, ...]] = {"train": ("train",), "valid": ("valid", "val"), "test": ("test",)}
+_LONGER: dict[Split, str] = {"train": "train(ing)?", "valid": "val(id(ation)?)?", "test": "test(ing|val)?"}
+"""What a split's folder may be called otherwise, a number behind it."""
+
 _Item = TypeVar("_Item")
 
 
 def of_split(root: Path, split: Split, scan: Callable[[Path], list[_Item]]) -> list[_Item]:
     """List what a split has; ``scan`` lists what a folder has.
 
-    A split's folder has its name, or a name that begins with it (``train_1000``, ``testval``); ``val`` is as
-    good as ``valid``. Without one for validation, the last tenth of train's items (one to four of them) are
-    for validation instead of training. A tree without any such folder is split the same way, its last items
-    for testing, those before them for validation.
+    A split's folder has its name, in full or with a number (``training``, ``train_1000``, ``testval``); ``val`` is as
+    good as ``valid``. What only begins alike, such as ``train_station``, is a clip or a background. Without one for
+    validation, the last tenth of train's items (one to four of them) are for validation instead of training. A tree
+    without any such folder is split the same way, its last items for testing, those before them for validation.
 
     Raises:
         DataError: If there is no such folder, or several.
@@ -64,7 +68,8 @@ def split_folder(root: Path, split: Split) -> Path | None:
     for name in _FOLDERS[split]:
         if (root / name).is_dir():
             return root / name
-    longer = sorted(p for p in root.glob(f"{_FOLDERS[split][-1]}*") if p.is_dir())
+    spelt = re.compile(rf"{_LONGER[split]}([_-]?\d[\w-]*)?")
+    longer = sorted(p for p in root.iterdir() if spelt.fullmatch(p.name) and p.is_dir())
     if len(longer) > 1:
         raise DataError(
             expected=f"one folder for {split}",

@@ -38,7 +38,7 @@ def fit_layers(
 
     The background is cropped to the output's aspect ratio, whatever ``fit`` is.
     """
-    view = _fit_subject(fit, pha, size, subject)
+    view, bgr = _fit_subject(fit, pha, size, subject), _of_one_size(bgr, size)
     return _render(fgr, pha, bgr, view, _background_view(bgr, size), size)
 
 
@@ -101,6 +101,7 @@ class Augment:
         near = self._move(near, rng)
         margin = 1 + float((near.extent / self.size[::-1]).max())
         near = near.clear_of_cuts(subject, _size(pha), margin)
+        bgr = _of_one_size(bgr, _size(pha))
         far = self._frame_background(bgr, rng)
         return self._relight(_render(fgr, pha, bgr, near, far, self.size), rng)
 
@@ -186,6 +187,13 @@ def _fit_subject(fit: Fit, pha: Decoded, size: Size, subject: Subject) -> Views:
     # Enlarged, the outermost pixels reach beyond the frame's edge by part of a pixel.
     beyond = max(0.0, 1 - float((view.extent[0] / size[::-1]).min())) / 2
     return view.clear_of_cuts(subject, _size(pha), margin=beyond)
+
+
+def _of_one_size(bgr: Footage, size: Size) -> Footage:
+    """Crop and scale frames of several backgrounds, if their sizes differ: one view is to lie over all of them."""
+    if isinstance(bgr, Shot) or len({frame.shape for frame in bgr}) == 1:
+        return bgr
+    return [warp([frame], _background_view([frame], size), size, cv2.BORDER_REFLECT_101)[0] for frame in bgr]
 
 
 def _background_view(bgr: Footage, size: Size) -> Views:

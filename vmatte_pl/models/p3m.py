@@ -76,7 +76,7 @@ class P3M(MattingNetwork):
         for (images,) in groups(frames.flatten(0, 1)):
             logits, local = self.branches(padded(images, 32))
             alphas.append(fused(logits, local)[..., :h, :w])
-        return torch.unflatten(torch.cat(alphas), 0, frames.shape[:2]), None
+        return torch.unflatten(torch.cat(alphas).float(), 0, frames.shape[:2]), None
 
     def branches(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Run the bare network.
