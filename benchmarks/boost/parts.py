@@ -276,7 +276,6 @@ def _segmentation(architecture: str, encoder: str | None, **settings: Any) -> di
         "encoder": "tu-tf_efficientnet_lite0",
         "encoder_weights": encoder,
         "window": 2,
-        "frozen_norm": bool(encoder),
         "options": {"decoder_channels": [96, 64, 32, 16, 16]} if architecture == "Unet" else {},
         **settings,
     }

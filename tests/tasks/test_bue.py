@@ -5,7 +5,7 @@ import torch
 
 from tests.tasks.toys import Diary, adapter, base, copied, data, trainer
 from vmatte_pl.errors import CheckpointError, ConfigError
-from vmatte_pl.models import Ensemble, Members
+from vmatte_pl.models import Adapter, Ensemble, Members
 from vmatte_pl.tasks import BuE, BwA, fit_stages
 
 Footage = tuple[Path, Path]
@@ -123,3 +123,14 @@ def test_scores_do_not_depend_on_the_chunks(chunk: int, run: Run, footage: Foota
     expected = trainer(tmp_path).test(run[0], data(footage, chunk=3), verbose=False)[0]
     found = trainer(tmp_path).test(run[0], data(footage, chunk=chunk), verbose=False)[0]
     assert found == pytest.approx(expected, rel=1e-3)
+
+
+def test_members_that_are_set_otherwise_than_in_training_are_told(
+    members: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    BuE(base(), [adapter(1), adapter(0, seed=1)], members)
+    assert "was trained with" not in caplog.text
+    careful = Adapter("Unet", window=0, raise_only=True)
+    BuE(base(), [adapter(1), careful], members)
+    assert "Adapter 1 was trained with raise_only False, and now has True" in caplog.text

@@ -101,6 +101,13 @@ class Adapter(nn.Module):
             )
         self.window, self.scale, self.residual = window, scale, residual
         self.band, self.raise_only, self.frozen_norm = band, raise_only, frozen_norm
+        self.settings = {  # what weights were trained with and do not show
+            "scale": scale,
+            "residual": residual,
+            "band": band,
+            "raise_only": raise_only,
+            "options": dict(options or {}),
+        }
         frames = f"{window + 1} frame{'s' * (window > 0)}"
         self.description = ", ".join(filter(None, [architecture, encoder, frames]))
         self.least = LEAST.get(architecture.lower(), STRIDE)

@@ -12,6 +12,7 @@ from vmatte_pl.data.views import Size
 from vmatte_pl.errors import CheckpointError, ConfigError
 from vmatte_pl.losses import MattingLoss
 from vmatte_pl.metrics import MAD
+from vmatte_pl.models.adapter import Adapter
 from vmatte_pl.models.base import Backbone, MattingNetwork
 from vmatte_pl.tasks.base import MattingTask
 from vmatte_pl.tasks.crops import crop_to_edges
@@ -19,6 +20,9 @@ from vmatte_pl.types import ClipBatch
 
 STAGE = "stage"
 """Where a checkpoint holds the stage that it was made in."""
+
+SETTINGS = "settings"
+"""Where a checkpoint holds those of its adapters that its weights do not show."""
 
 
 @dataclass
@@ -233,6 +237,7 @@ class StagedTask(MattingTask):
         checkpoint["state_dict"] = {k: v for k, v in checkpoint["state_dict"].items() if not k.startswith(prefix)}
         checkpoint["base"] = self._identity
         checkpoint[STAGE] = asdict(self.stage)
+        checkpoint[SETTINGS] = self._settings()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Become of the checkpoint's parts, and put the base's weights back among those that it holds.
@@ -257,6 +262,17 @@ class StagedTask(MattingTask):
         wrong = [k for k in own.keys() | shapes.keys() if k not in own or own[k].shape != shapes.get(k)]
         if wrong:
             raise self._foreign(f"{len(wrong)} that are missing, unknown or of another shape, such as {min(wrong)}")
+        self._tell_changes(checkpoint.get(SETTINGS, []))
+
+    def _settings(self) -> list[dict[str, Any]]:
+        return [module.settings for _, _, module in self.outline() if isinstance(module, Adapter)]
+
+    def _tell_changes(self, trained: list[dict[str, Any]]) -> None:
+        """Say which adapters are not set as they were in training: their alphas are others than they learnt."""
+        for number, (then, now) in enumerate(zip(trained, self._settings(), strict=False), 1):
+            changed = [f"{name} {then[name]}, and now has {now[name]}" for name in now if then[name] != now[name]]
+            if changed:
+                rank_zero_info(f"Adapter {number} was trained with {'; '.join(changed)}")
 
     def _foreign(self, found: str) -> CheckpointError:
         return CheckpointError(
