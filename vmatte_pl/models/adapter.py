@@ -52,7 +52,8 @@ class Adapter(nn.Module):
             places for people. In training it lowers, too: no gradient would come from where it is held. As one of an
             ensemble's members it goes half-way to the highest alpha, and below the given one where all lower.
         frozen_norm: Keep the statistics of the encoder's batch normalisation as they came with ``encoder_weights``:
-            small batches of one kind of footage would bend them.
+            small batches of one kind of footage would bend them. On the embedded backbone it cost a sixth of
+            the gain and more (benchmarks/tried.md).
         options: Further settings of the architecture by name, such as ``decoder_channels`` of a Unet.
 
     Shape:
