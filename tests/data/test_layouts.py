@@ -226,3 +226,24 @@ def test_folders_may_have_dots_in_their_names(tmp_path: Path) -> None:
         for clip in ("take", "take.2"):
             write_image(tmp_path / "test" / layer / clip / "0.png", np.full((4, 4, 3), 9, np.uint8))
     assert [clip.name for clip in find_clips(tmp_path, "test")] == ["take", "take.2"]
+
+
+def test_parts_of_one_take_are_never_on_both_sides_of_a_split(tmp_path: Path) -> None:
+    for clip in ("a", "b"):
+        for layer in ("fgr", "pha"):
+            for t in (0, 1, 2, 7, 8, 9) if clip == "b" else range(10):
+                write_image(tmp_path / "train" / layer / clip / f"{t}.png", np.full((4, 4, 3), 9, np.uint8))
+    (tmp_path / "train/pha/b/8.png").unlink()
+    faults = Faults("skip")
+    train, valid = (find_clips(tmp_path, split, faults=faults) for split in ("train", "valid"))
+    assert {clip.fgr.home.name for clip in train} == {"a"}
+    assert {clip.fgr.home.name for clip in valid} == {"b"}
+    assert len(valid) > 1
+
+
+def test_passes_over_one_clip_are_never_on_both_sides_of_a_split(tmp_path: Path) -> None:
+    write_composites(tmp_path / "train", clips=2)
+    for clip in ("0000", "0001"):
+        shutil.copytree(tmp_path / "train" / clip, tmp_path / "train" / f"{clip}_pass1")
+    assert [clip.name for clip in find_clips(tmp_path, "train")] == ["0000", "0000_pass1"]
+    assert [clip.name for clip in find_clips(tmp_path, "valid")] == ["0001", "0001_pass1"]

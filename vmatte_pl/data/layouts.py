@@ -1,5 +1,6 @@
 """A directory tree of any dataset -> the clips in it."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -40,7 +41,7 @@ def find_clips(root: Path, split: Split, layout: Layout | None = None, faults: F
     """
     faults = faults or Faults()
     if has_splits(root) or (layout or detect(root)) != "composites":
-        return of_split(root, split, lambda folder: scan(folder, layout, faults))
+        return of_split(root, split, lambda folder: scan(folder, layout, faults), _take)
     if split != "test":
         raise DataError(
             expected=f"a folder named {split}",
@@ -49,6 +50,11 @@ def find_clips(root: Path, split: Split, layout: Layout | None = None, faults: F
             remedy="put clips for training into train/, some for validation into valid/",
         )
     return scan(root, layout, faults)
+
+
+def _take(clip: Clip) -> str:
+    """Name what a clip was cut out of, or composed of once more: parts of it must not be on both sides of a split."""
+    return re.sub(r"_pass\d+(?=/|$)", "", clip.pha.home.as_posix())
 
 
 def detect(folder: Path) -> Layout:

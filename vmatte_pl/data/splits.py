@@ -2,7 +2,8 @@
 
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Literal, TypeAlias, TypeVar
 
@@ -20,13 +21,16 @@ _LONGER: dict[Split, str] = {"train": "train(ing)?", "valid": "val(id(ation)?)?"
 _Item = TypeVar("_Item")
 
 
-def of_split(root: Path, split: Split, scan: Callable[[Path], list[_Item]]) -> list[_Item]:
-    """List what a split has; ``scan`` lists what a folder has.
+def of_split(
+    root: Path, split: Split, scan: Callable[[Path], list[_Item]], whole: Callable[[_Item], Hashable] = id
+) -> list[_Item]:
+    """List what a split has; ``scan`` lists what a folder has, ``whole`` tells what an item is a part of.
 
     A split's folder has its name, in full or with a number (``training``, ``train_1000``, ``testval``); ``val`` is as
     good as ``valid``. What only begins alike, such as ``train_station``, is a clip or a background. Without one for
-    validation, the last tenth of train's items (one to four of them) are for validation instead of training. A tree
-    without any such folder is split the same way, its last items for testing, those before them for validation.
+    validation, the last tenth of train's items (one to four of them) are for validation instead of training; parts
+    of one whole that follow each other stay together. A tree without any such folder is split the same way, its last
+    items for testing, those before them for validation.
 
     Raises:
         DataError: If there is no such folder, or several.
@@ -34,7 +38,7 @@ def of_split(root: Path, split: Split, scan: Callable[[Path], list[_Item]]) -> l
     folders = {name: split_folder(root, name) for name in SPLITS}
     folder, train = folders[split], folders["train"]
     if not any(folders.values()):
-        parts = _divide(scan(root))
+        parts = _divide(scan(root), whole)
         logger.info("%s has no train, valid and test: its clips in order are %s", root, _sizes(parts))
         return parts[split]
     if folder is not None and (split != "train" or folders["valid"] is not None):
@@ -46,7 +50,7 @@ def of_split(root: Path, split: Split, scan: Callable[[Path], list[_Item]]) -> l
             where=root,
             remedy="add it, or point --data.root or --data.backgrounds at the folder above the splits",
         )
-    kept, held_out = hold_out(scan(train))
+    kept, held_out = hold_out(scan(train), whole)
     if split == "valid":
         logger.info("%s has no valid folder: %d of train's are held out for validation", root, len(held_out))
     return kept if split == "train" else held_out
@@ -85,17 +89,18 @@ def has_splits(root: Path) -> bool:
     return any(split_folder(root, split) for split in SPLITS)
 
 
-def hold_out(items: Sequence[_Item]) -> tuple[list[_Item], list[_Item]]:
-    """Split off the last tenth, one to four; a single item has to serve on both sides."""
-    if len(items) == 1:
+def hold_out(items: Sequence[_Item], whole: Callable[[_Item], Hashable]) -> tuple[list[_Item], list[_Item]]:
+    """Split off the last tenth, one to four wholes; a single one has to serve on both sides."""
+    wholes = [list(parts) for _, parts in groupby(items, whole)]
+    if len(wholes) == 1:
         return list(items), list(items)
-    count = min(4, max(1, len(items) // 10))
+    count = sum(map(len, wholes[-min(4, max(1, len(wholes) // 10)) :]))
     return list(items[:-count]), list(items[-count:])
 
 
-def _divide(items: Sequence[_Item]) -> dict[Split, list[_Item]]:
-    rest, test = hold_out(items)
-    train, valid = hold_out(rest)
+def _divide(items: Sequence[_Item], whole: Callable[[_Item], Hashable]) -> dict[Split, list[_Item]]:
+    rest, test = hold_out(items, whole)
+    train, valid = hold_out(rest, whole)
     return {"train": train, "valid": valid, "test": test}
 
 
