@@ -138,7 +138,7 @@ def _jpeg_ends(data: bytes) -> bool:
             at += 1
             continue
         if data[at + 1] == 0xDA:  # the first scan, in which the marker cannot stand for anything else
-            return data.find(b"\xff\xd9", at) >= 0
+            return data.rfind(b"\xff\xd9", at) >= 0  # from behind: mostly it is the last there is
         at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
     return False
 

@@ -10,7 +10,7 @@ from vmatte_pl.data.clips import Clip, long_enough
 from vmatte_pl.data.faults import Faults, OnFault
 from vmatte_pl.data.frames import Frames
 from vmatte_pl.data.inspection import clean
-from vmatte_pl.data.layouts import Layout, detect
+from vmatte_pl.data.layouts import Layout, detect, scan
 from vmatte_pl.data.manifest import MANIFEST, Backbone, read_manifest
 from vmatte_pl.data.protocols import Protocol, TestProtocol, choose, protocol_clips
 from vmatte_pl.data.splits import SPLITS, Split, has_splits, split_folder
@@ -94,9 +94,9 @@ class Sources:
         manifest = read_manifest(self.folder)
         if manifest is None:
             return
-        if split == "train" and split_folder(self.folder, "valid") is None:
-            held_out = protocol_clips(self.folder, "valid", self.protocol, self.layout, Faults("skip"))
-            clips = [*clips, *held_out]
+        train = split_folder(self.folder, "train")
+        if split == "train" and train and not split_folder(self.folder, "valid"):
+            clips = scan(train, self.layout, Faults("skip"))  # with those that are held out of it
         planned = {clip["name"]: clip["frames"] for clip in manifest["clips"] if clip["split"] == split}
         there = {clip.name: len(clip) for clip in clips}
         unfinished = [name for name, frames in planned.items() if there.get(name, 0) < frames]

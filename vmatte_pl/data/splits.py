@@ -3,7 +3,7 @@
 import logging
 import re
 from collections.abc import Callable, Hashable, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Literal, TypeAlias, TypeVar
 
@@ -94,8 +94,8 @@ def hold_out(items: Sequence[_Item], whole: Callable[[_Item], Hashable]) -> tupl
     wholes = [list(parts) for _, parts in groupby(items, whole)]
     if len(wholes) == 1:
         return list(items), list(items)
-    count = sum(map(len, wholes[-min(4, max(1, len(wholes) // 10)) :]))
-    return list(items[:-count]), list(items[-count:])
+    count = min(4, max(1, len(wholes) // 10))
+    return list(chain(*wholes[:-count])), list(chain(*wholes[-count:]))
 
 
 def _divide(items: Sequence[_Item], whole: Callable[[_Item], Hashable]) -> dict[Split, list[_Item]]:

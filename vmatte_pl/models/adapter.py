@@ -102,18 +102,12 @@ class Adapter(nn.Module):
             )
         self.window, self.scale, self.residual = window, scale, residual
         self.band, self.raise_only, self.frozen_norm = band, raise_only, frozen_norm
-        self.settings = {  # what weights were trained with and do not show
-            "scale": scale,
-            "residual": residual,
-            "band": band,
-            "raise_only": raise_only,
-            "options": dict(options or {}),
-        }
+        self.options = dict(options or {})
         frames = f"{window + 1} frame{'s' * (window > 0)}"
         self.description = ", ".join(filter(None, [architecture, encoder, frames]))
         self.least = LEAST.get(architecture.lower(), STRIDE)
         channels = 3 * (window + 1) + 1
-        self.network = segmentation_network(architecture, encoder, encoder_weights, channels, options or {})
+        self.network = segmentation_network(architecture, encoder, encoder_weights, channels, self.options)
         self.reach: int | None = getattr(self.network, "reach", None)
         mean, std = normalisation(encoder, encoder_weights)
         # An alpha of 0 or 1 becomes -1 or 1, about the range of a normalised colour. Both belong to the weights: they
@@ -128,6 +122,11 @@ class Adapter(nn.Module):
 
     mean: Tensor
     std: Tensor
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What its weights were trained with and do not show."""
+        return {name: getattr(self, name) for name in ("scale", "residual", "band", "raise_only", "options")}
 
     def train(self, mode: bool = True) -> Self:
         """Train, but for the normalisation that is frozen."""

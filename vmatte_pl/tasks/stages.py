@@ -132,7 +132,7 @@ class _Budget:
 
     def grant(self, trainer: Trainer, task: StagedTask, stage: Stage) -> None:
         """Set the Trainer's limits, which count from the run's begin, to the end of ``stage``."""
-        epochs = self.epochs if (own := task.epochs_of(stage)) is None else own
+        epochs = task.epochs_of(stage) or self.epochs
         trainer.fit_loop.max_epochs = epochs if epochs in (None, -1) else stage.epoch + epochs
         trainer.fit_loop.epoch_loop.max_steps = self.steps if self.steps == -1 else stage.step + self.steps
 
