@@ -64,3 +64,4 @@ def test_faults_are_told_where_they_leave_no_clip(tmp_path: Path, capsys: pytest
     out = capsys.readouterr().out
     assert "frame without partner: 1 frame(s)" in out
     assert "found 9x9" in out
+    assert "wrong: expected clips in the layout pairs, found none in " in out

@@ -51,10 +51,11 @@ def check(root: Path, layout: Layout | None = None, quick: bool = False, workers
     for split, folder in folders.items():
         try:
             clips = scan(folder, layout, faults)
-        except DataError:
+        except DataError as error:
             if not faults.noted:
                 raise
-            clips = []  # nothing is left of it; why is noted
+            clips = []
+            faults.add("split without clips", 0, error)  # beside what has been noted, which raising would lose
         rows.append(_row(split, clips))
         if not quick:
             clean(clips, faults, workers)
